@@ -1,0 +1,127 @@
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import * as ort from 'onnxruntime-node'
+import { AlambicError } from '../../protocol/errors.ts'
+import { modelOf, type Graph } from '../../graph/graph.ts'
+import { staticShape } from '../../graph/types.ts'
+import { encodeForRuntime } from '../../onnx/index.ts'
+import type { CompileOptions, Executor, Program, StateLink, Tensors } from '../executor.ts'
+import { lowerForOrtCpu } from './lower.ts'
+import { emptyOrtTensor, fromOrt, toOrt } from './tensors.ts'
+
+const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
+
+export interface OrtOptions extends CompileOptions {
+  /** Write a profile of every run to files with this prefix. */
+  readonly profile?: string
+}
+
+/** How many threads an operator may use: all cores unless told. */
+export const defaultThreads = (): number => availableParallelism()
+
+/**
+ * onnxruntime on the CPU. It is native code, so only disposable child processes may load this module: a crash must
+ * never take the host with it.
+ */
+export const ortCpu: Executor = {
+  id: 'ort-cpu',
+  runtime: `onnxruntime ${version}`,
+  compile: (graph, options) => compileOrt(graph, options),
+}
+
+export async function compileOrt(graph: Graph, options: OrtOptions = {}): Promise<Program> {
+  const lowered = lowerForOrtCpu(graph)
+  const session = await createSession(encodeForRuntime(modelOf(lowered)), graph.name, options)
+  return new OrtProgram(session, lowered, options)
+}
+
+/** A session over model bytes; also the way to run an exported file exactly as its users will. */
+export async function createSession(
+  model: Uint8Array | string,
+  name: string,
+  options: OrtOptions = {},
+): Promise<ort.InferenceSession> {
+  const settings: ort.InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: options.threads ?? defaultThreads(),
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // Denormals slow late training by an order of magnitude; int8 QDQ models with int8 activations fuse only when told.
+    extra: { session: { set_denormal_as_zero: '1', qdqisint8allowed: '1' } },
+    ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
+  }
+  try {
+    return typeof model === 'string'
+      ? await ort.InferenceSession.create(model, settings)
+      : await ort.InferenceSession.create(model, settings)
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause)
+    throw new AlambicError('ort.rejected', `onnxruntime ${version} does not accept the graph "${name}"`, {
+      found,
+      cause,
+    })
+  }
+}
+
+class OrtProgram implements Program {
+  readonly #session: ort.InferenceSession
+  readonly #links: readonly StateLink[]
+  readonly #outputs: readonly string[]
+  /** Two copies of every state tensor: one is read while the other is written. */
+  #current: Record<string, ort.Tensor> = {}
+  #next: Record<string, ort.Tensor> = {}
+  /** Outputs that are allocated once, when the caller allows it and their shapes are static. */
+  readonly #reused: Record<string, ort.Tensor>
+
+  constructor(session: ort.InferenceSession, graph: Graph, options: OrtOptions) {
+    this.#session = session
+    this.#links = options.state ?? []
+    const resident = new Set(this.#links.map((link) => link.output))
+    const own = graph.outputs.filter((v) => !resident.has(v.name))
+    this.#outputs = own.map((v) => v.name)
+    this.#reused = {}
+    if (!options.reuseOutputs) return
+    for (const { name, type } of own) {
+      const dims = staticShape(type)
+      if (dims && type.kind === 'tensor' && type.dtype) this.#reused[name] = emptyOrtTensor(type.dtype, dims)
+    }
+  }
+
+  async run(feeds: Tensors): Promise<Tensors> {
+    const inputs: Record<string, ort.Tensor> = {}
+    for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(tensor)
+    const fetches: Record<string, ort.Tensor | null> = {}
+    for (const { input, output } of this.#links) {
+      inputs[input] = this.#state(this.#current, input)
+      fetches[output] = this.#state(this.#next, input)
+    }
+    for (const name of this.#outputs) fetches[name] = this.#reused[name] ?? null
+    const results = await this.#session.run(inputs, fetches)
+    ;[this.#current, this.#next] = [this.#next, this.#current]
+    return Object.fromEntries(this.#outputs.map((name) => [name, fromOrt(results[name] as ort.Tensor)]))
+  }
+
+  #state(tensors: Record<string, ort.Tensor>, input: string): ort.Tensor {
+    const tensor = tensors[input]
+    if (tensor) return tensor
+    throw new AlambicError('executor.no-state', `the state "${input}" was not written before the first run`)
+  }
+
+  async readState(): Promise<Tensors> {
+    return Object.fromEntries(this.#links.map(({ input }) => [input, fromOrt(this.#state(this.#current, input), true)]))
+  }
+
+  async writeState(state: Tensors): Promise<void> {
+    for (const { input } of this.#links) {
+      const tensor = state[input]
+      if (!tensor) throw new AlambicError('executor.no-state', `no value is given for the state "${input}"`)
+      this.#current[input] = toOrt({ ...tensor, bytes: tensor.bytes.slice() })
+      this.#next[input] = emptyOrtTensor(tensor.dtype, tensor.dims)
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release()
+  }
+}

@@ -1,0 +1,89 @@
+import type { Graph } from '../../../graph/graph.ts'
+import { f32, sizeOf } from '../../../graph/tensor.ts'
+import { COMPOSITES } from '../../../ops/composites.ts'
+import type { LowerContext } from '../lower.ts'
+import { geometryOf, product, type Geometry } from './geometry.ts'
+
+/** The value that holds a max-pool's indices, once `withIndices` has asked for it. */
+const indicesOf = (y: string): string => `${y}.indices`
+
+/** Makes every MaxPool whose gradient is taken put out its indices too. */
+export function withIndices(graph: Graph): Graph {
+  const pooled = new Set(
+    graph.nodes.filter((n) => n.domain === COMPOSITES && n.op === 'MaxPoolGrad').map((n) => n.inputs[2]),
+  )
+  if (pooled.size === 0) return graph
+  return graph.with({
+    nodes: graph.nodes.map((node) => {
+      const [y = '', indices = ''] = node.outputs
+      return node.op === 'MaxPool' && pooled.has(y) && indices === '' ? { ...node, outputs: [y, indicesOf(y)] } : node
+    }),
+  })
+}
+
+/** Windows that don't overlap are unpooled; else gradients that meet at one element are added up. */
+export function maxPoolGrad({ g, node, attr, graph }: LowerContext): string[] {
+  const [dy = '', x = '', y = ''] = node.inputs
+  const dims = g.dims(x)
+  const indices = graph.producer(y)?.outputs[1] ?? indicesOf(y)
+  const kernel = attr['kernel_shape'] as readonly number[]
+  const { strides, dilations, before, after } = geometryOf(attr, dims, g.dims(dy), kernel)
+  const apart = kernel.every((k, i) => k <= (strides[i] as number) && dilations[i] === 1)
+  const plain = kernel.every((k, i) => k === strides[i]) && [...before, ...after].every((p) => p === 0)
+  if (apart && plain) return [g.op('MaxUnpool', [dy, indices, g.ints(dims)], { kernel_shape: kernel, strides })]
+  const zeros = g.expand(g.scalar(0, g.dtype(dy)), [sizeOf(dims)])
+  const flat = [zeros, g.reshape(indices, [-1]), g.reshape(dy, [-1])]
+  return [g.reshape(g.op('ScatterElements', flat, { axis: 0, reduction: 'add' }), dims)]
+}
+
+/** Every input element gets its windows' gradients, each divided by the number of elements that window averaged. */
+export function averagePoolGrad({ g, node, attr }: LowerContext): string[] {
+  const [dy = '', x = ''] = node.inputs
+  const [xd, yd] = [g.dims(x), g.dims(dy)]
+  const kernel = attr['kernel_shape'] as readonly number[]
+  const geometry = geometryOf(attr, xd, yd, kernel)
+  const { strides, dilations, before, after } = geometry
+  const counts = windowCounts(geometry, xd, yd, Boolean(attr['count_include_pad']))
+  const shares = g.div(dy, g.constant('window_counts', f32(counts, [1, 1, ...yd.slice(2)])))
+  const planes = g.reshape(shares, [product(xd.slice(0, 2)), 1, ...yd.slice(2)])
+  const ones = g.constant('window_ones', f32(Array<number>(product(kernel)).fill(1), [1, 1, ...kernel]))
+  const output_padding = kernel.map((k, i) => {
+    const covered = ((yd[i + 2] as number) - 1) * (strides[i] as number) + (k - 1) * (dilations[i] as number) + 1
+    return (xd[i + 2] as number) - (covered - (before[i] as number) - (after[i] as number))
+  })
+  // With ceil_mode the last window may reach beyond the padded input: that part is cropped.
+  const cropped = after.map((a, i) => a + Math.max(0, -(output_padding[i] as number)))
+  const grads = g.op('ConvTranspose', [planes, ones], {
+    kernel_shape: kernel,
+    strides,
+    dilations,
+    pads: [...before, ...cropped],
+    output_padding: output_padding.map((p) => Math.max(0, p)),
+  })
+  return [g.reshape(grads, xd)]
+}
+
+/** How many elements each window averages: its own size, or only those that are not padding. */
+function windowCounts(
+  geometry: Geometry,
+  xd: readonly number[],
+  yd: readonly number[],
+  withPadding: boolean,
+): Float32Array {
+  const perAxis = geometry.kernel.map((k, i) => {
+    const [stride, dilation, before, after] = [
+      geometry.strides[i],
+      geometry.dilations[i],
+      geometry.before[i],
+      geometry.after[i],
+    ] as [number, number, number, number]
+    const size = xd[i + 2] as number
+    const [low, high] = withPadding ? [-before, size + after] : [0, size]
+    return Array.from({ length: yd[i + 2] as number }, (_, o) => {
+      const positions = Array.from({ length: k }, (_, j) => o * stride - before + j * dilation)
+      return positions.filter((p) => p >= low && p < high).length
+    })
+  })
+  const counts = perAxis.reduce<number[]>((all, axis) => all.flatMap((a) => axis.map((b) => a * b)), [1])
+  return Float32Array.from(counts)
+}

@@ -1,0 +1,59 @@
+import * as ort from 'onnxruntime-node'
+import { AlambicError } from '../../protocol/errors.ts'
+import { byteLength, type DType } from '../../graph/dtype.ts'
+import { arrayOf, sizeOf, tensorOf, type AnyArray, type Tensor } from '../../graph/tensor.ts'
+
+/** Element types that onnxruntime-node can pass, by our names. */
+const ortTypes = {
+  f32: 'float32',
+  f64: 'float64',
+  f16: 'float16',
+  i8: 'int8',
+  u8: 'uint8',
+  i16: 'int16',
+  u16: 'uint16',
+  i32: 'int32',
+  u32: 'uint32',
+  i64: 'int64',
+  u64: 'uint64',
+  bool: 'bool',
+  i4: 'int4',
+  u4: 'uint4',
+} as const satisfies Partial<Record<DType, ort.Tensor.Type>>
+
+const ours = new Map<string, DType>(Object.entries(ortTypes).map(([dtype, type]) => [type, dtype as DType]))
+
+function ortType(dtype: DType): ort.Tensor.Type {
+  if (dtype in ortTypes) return ortTypes[dtype as keyof typeof ortTypes]
+  throw new AlambicError('ort.dtype', `onnxruntime-node can't pass tensors of type ${dtype}`, {
+    expected: Object.keys(ortTypes).join(', '),
+    found: dtype,
+  })
+}
+
+/** onnxruntime wants float16 as a Float16Array; ours are the same bits in a Uint16Array. */
+function dataFor(tensor: Tensor): ArrayBufferView {
+  const data = arrayOf(tensor)
+  return tensor.dtype === 'f16' ? new Float16Array(data.buffer, data.byteOffset, data.length) : data
+}
+
+/** Shares the tensor's memory where it is aligned. */
+export const toOrt = (tensor: Tensor): ort.Tensor =>
+  tensor.dtype === 'string'
+    ? new ort.Tensor('string', [...(tensor.strings ?? [])], tensor.dims)
+    : new ort.Tensor(ortType(tensor.dtype), dataFor(tensor) as Float32Array, tensor.dims)
+
+export function emptyOrtTensor(dtype: DType, dims: readonly number[]): ort.Tensor {
+  return toOrt({ dtype, dims, bytes: new Uint8Array(byteLength(dtype, sizeOf(dims))) })
+}
+
+/** Shares the tensor's memory unless a copy is asked for. */
+export function fromOrt(tensor: ort.Tensor, copy = false): Tensor {
+  const dtype = ours.get(tensor.type)
+  if (tensor.type === 'string') {
+    return { dtype: 'string', dims: tensor.dims, bytes: new Uint8Array(), strings: tensor.data as string[] }
+  }
+  if (dtype === undefined) throw new AlambicError('ort.dtype', `onnxruntime gave back a tensor of type ${tensor.type}`)
+  const data = tensor.data as unknown as AnyArray
+  return tensorOf(dtype, tensor.dims, copy ? data.slice() : data)
+}

@@ -1,0 +1,157 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { z } from 'zod'
+import { calls, type CallName, type Report } from '../protocol/worker.ts'
+import { datasets, isDatasetPresent, openDataset, preprocessorFor } from '../datasets/index.ts'
+import type { Executor } from '../executors/executor.ts'
+import { AlambicError } from '../protocol/errors.ts'
+import { writeModel } from '../onnx/index.ts'
+import { assess, type Assessment } from '../measure/assess.ts'
+import { evaluate } from '../measure/accuracy.ts'
+import { inspectModel, modelText } from './inspect.ts'
+import { builtins } from '../recipes/builtin.ts'
+import { openModel, zooReference } from '../recipes/open.ts'
+import { openRecipe } from '../recipes/recipe.ts'
+import { zoo } from '../zoo/index.ts'
+import { doctor } from './doctor.ts'
+import { runRecipe } from './run.ts'
+import type { Listener } from './journal.ts'
+
+export interface CallEnvironment {
+  readonly listener: Listener
+  readonly stopping: () => boolean
+  /** Loads the native engine; only when a call computes. */
+  readonly executor: () => Promise<Executor>
+}
+
+type Request<Name extends CallName> = z.output<(typeof calls)[Name]>
+type Handlers = {
+  readonly [Name in CallName]: (request: Request<Name>, environment: CallEnvironment) => Promise<Report>
+}
+
+/** What a worker does for each call of the protocol. */
+const handlers: Handlers = {
+  run: async (request, { executor, listener, stopping }) =>
+    runRecipe(request, { executor: await executor(), listener, stopping }),
+  evaluate: evaluateCall,
+  measure: async ({ model, batch, runs, threads }, environment) =>
+    asReport(
+      await onDisk(model, async (path) =>
+        assess(path, undefined, { executor: await environment.executor(), threads, batch, runs }),
+      ),
+    ),
+  inspect: async ({ model, text }) => {
+    const opened = await openModel(model)
+    return { model, ...inspectModel(opened), ...(text ? { text: modelText(opened) } : {}) }
+  },
+  compare: compareCall,
+  datasets: () =>
+    Promise.resolve({
+      datasets: Object.values(datasets).map(({ id, title, source }) => ({
+        id,
+        title,
+        source,
+        present: isDatasetPresent(id),
+      })),
+    }),
+  zoo: () =>
+    Promise.resolve({
+      nets: Object.values(zoo).map(({ id, title, source, input, classes, params, macs }) => ({
+        id,
+        title,
+        source,
+        input,
+        classes,
+        params,
+        macs,
+      })),
+    }),
+  recipes: async () => ({
+    recipes: await Promise.all(
+      Object.keys(builtins).map(async (name) => {
+        const { title, steps } = await openRecipe(name)
+        return { name, title, steps: steps.map((s) => s.description.id) }
+      }),
+    ),
+  }),
+  doctor: async (_request, { executor }) => doctor(executor),
+}
+
+/** Checks a request and answers it. */
+export async function answer(name: CallName, request: unknown, environment: CallEnvironment): Promise<Report> {
+  const schema = calls[name]
+  const checked = schema.safeParse(request)
+  if (!checked.success) {
+    const [issue] = checked.error.issues
+    throw new AlambicError('usage.request', `${name}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'not valid'}`)
+  }
+  const handler = handlers[name] as (request: unknown, environment: CallEnvironment) => Promise<Report>
+  return handler(checked.data, environment)
+}
+
+/** Gives a model's file; a zoo net is written to a temporary one first, so that what is measured is always a file. */
+async function onDisk<T>(reference: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (!zooReference(reference)) {
+    await openModel(reference)
+    return use(reference)
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'alambic-'))
+  try {
+    const path = join(folder, 'model.onnx')
+    await writeModel(await openModel(reference), path)
+    return await use(path)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvironment): Promise<Report> {
+  const data = await openDataset(request.data, { limit: request.limit })
+  const model = await openModel(request.model)
+  const split = data.splits[request.split]
+  if (!split) {
+    throw new AlambicError('data.no-split', `the data set "${data.id}" has no ${request.split} split`, {
+      expected: Object.keys(data.splits).join(', '),
+      found: request.split,
+    })
+  }
+  const engine = await executor()
+  const { accuracy, error, loss, n, top5 } = await evaluate(model.graph, split, preprocessorFor(data, model.graph), {
+    executor: engine,
+    threads: request.threads,
+  })
+  return {
+    model: request.model,
+    data: data.id,
+    split: request.split,
+    accuracy,
+    accuracyError: error,
+    top5,
+    loss,
+    n,
+    dataHash: split.hash,
+    runtime: engine.runtime,
+  }
+}
+
+/** The first model is the baseline; differences are against it. */
+async function compareCall(request: Request<'compare'>, environment: CallEnvironment): Promise<Report> {
+  const { models, batch, threads, limit } = request
+  const data = request.data === undefined ? undefined : await openDataset(request.data, { limit })
+  const executor = await environment.executor()
+  const rows: (Assessment & { model: string })[] = []
+  for (const [i, model] of models.entries()) {
+    environment.listener.progress({
+      activity: `measure ${model}`,
+      done: i,
+      total: models.length,
+      elapsed: 0,
+      values: {},
+    })
+    rows.push({ model, ...(await onDisk(model, (path) => assess(path, data, { executor, threads, batch }))) })
+  }
+  return { baseline: models[0], rows }
+}
+
+const asReport = (value: object): Report => value as Report

@@ -1,0 +1,186 @@
+import { mkdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import type { z } from 'zod'
+import { asAlambicError } from '../protocol/errors.ts'
+import type { RunRequest, Report, RunState } from '../protocol/worker.ts'
+import { openDataset, type Dataset } from '../datasets/index.ts'
+import type { Executor } from '../executors/executor.ts'
+import type { Model } from '../graph/graph.ts'
+import { readModel, writeModel } from '../onnx/index.ts'
+import { assess } from '../measure/assess.ts'
+import { checkRecipe, openRecipe, type Recipe } from '../recipes/recipe.ts'
+import { openModel } from '../recipes/open.ts'
+import type { StepContext, StepResult } from '../recipes/step.ts'
+import { RunFolder, type RunRecord } from './folder.ts'
+import { StepJournal, type Listener } from './journal.ts'
+
+type Request = z.output<typeof RunRequest>
+
+export interface RunEnvironment {
+  readonly executor: Executor
+  readonly listener: Listener
+  readonly stopping: () => boolean
+}
+
+/**
+ * Runs a recipe in its folder, or goes on with it: finished steps are taken from their files, the step at hand from
+ * its last checkpoint. Whatever happens, `run.json` says how it ended.
+ */
+export async function runRecipe(given: Request, environment: RunEnvironment): Promise<Report> {
+  const { folder, record, recipe } = given.resume ? await reopen(given) : await begin(given)
+  const run = new Run(folder, record, recipe, environment)
+  try {
+    return await run.go()
+  } catch (thrown) {
+    await run.fail(thrown)
+    throw thrown
+  } finally {
+    folder.close()
+  }
+}
+
+async function begin(request: Request): Promise<{ folder: RunFolder; record: RunRecord; recipe: Recipe }> {
+  const recipe = await openRecipe(request.recipe, request.set)
+  const now = new Date().toISOString()
+  const record: RunRecord = {
+    format: 1,
+    id: basename(resolve(request.folder)),
+    state: 'preparing',
+    created: now,
+    updated: now,
+    request: { ...request, recipe: recipe.name },
+    recipe: recipe.plain,
+    steps: [],
+  }
+  return { folder: await RunFolder.create(request.folder, record), record, recipe }
+}
+
+async function reopen(request: Request): Promise<{ folder: RunFolder; record: RunRecord; recipe: Recipe }> {
+  const { folder, record } = await RunFolder.open(request.folder)
+  return { folder, record, recipe: checkRecipe(record.recipe) }
+}
+
+class Run {
+  readonly #folder: RunFolder
+  readonly #recipe: Recipe
+  readonly #environment: RunEnvironment
+  #record: RunRecord
+
+  constructor(folder: RunFolder, record: RunRecord, recipe: Recipe, environment: RunEnvironment) {
+    this.#folder = folder
+    this.#record = record
+    this.#recipe = recipe
+    this.#environment = environment
+  }
+
+  async go(): Promise<Report> {
+    // A finished run never changes: asked to go on, it answers what it found.
+    if (this.#record.state === 'succeeded' && this.#record.result) return this.#record.result
+    const request = this.#record.request as Request
+    await this.#state('preparing')
+    const data = await openDataset(request.data, {
+      ...validationOf(this.#recipe),
+      seed: request.seed,
+      limit: request.limit,
+    })
+    const source = await openModel(request.model, request.seed)
+    let model = await this.#lastModel(source)
+    this.#preflight(model)
+    await this.#state('running')
+    let stopped = false
+    for (let index = this.#record.steps.length; index < this.#recipe.steps.length && !stopped; index++) {
+      const result = await this.#step(index, { model, source, data, request })
+      stopped = result.stopped ?? false
+      // A step that was stopped early gives its best model, but is not finished: a resumed run goes on with it.
+      if (!stopped) await this.#finish(index, result)
+      model = result.model
+    }
+    return this.#conclude({ model, data, request, stopped })
+  }
+
+  async #lastModel(source: Model): Promise<Model> {
+    const last = this.#record.steps.at(-1)
+    return last ? (await readModel(join(this.#folder.path, last.model))).model : source
+  }
+
+  #preflight(model: Model): void {
+    const done = this.#record.steps.length
+    const next = this.#recipe.steps[done]
+    const problems = next?.description.preflight?.(model, next.options) ?? []
+    if (problems.length === 0) return
+    throw asAlambicError(new Error(problems.join('\n')))
+  }
+
+  async #step(
+    index: number,
+    at: { model: Model; source: Model; data: Dataset; request: Request },
+  ): Promise<StepResult> {
+    const { description, options } = this.#recipe.steps[index] as Recipe['steps'][number]
+    const { executor, listener, stopping } = this.#environment
+    const { model, source, data, request } = at
+    const journal = new StepJournal(this.#folder, index, listener, request.checkpointEvery)
+    journal.event('step-started', { step: description.id, title: description.title })
+    const context: StepContext = {
+      model,
+      source,
+      data,
+      seed: request.seed,
+      threads: request.threads,
+      executor,
+      journal,
+      open: (reference) => openModel(reference, request.seed),
+      stopping,
+    }
+    return description.run(context, options)
+  }
+
+  async #finish(index: number, result: StepResult): Promise<void> {
+    const file = join('steps', String(index), 'model.onnx')
+    await mkdir(join(this.#folder.path, 'steps', String(index)), { recursive: true })
+    await writeModel(result.model, join(this.#folder.path, file))
+    const id = this.#recipe.steps[index]?.description.id ?? ''
+    this.#record = { ...this.#record, steps: [...this.#record.steps, { id, model: file, report: result.report }] }
+    await this.#folder.write(this.#record)
+    this.#environment.listener.event(this.#folder.event('step-finished', { stepIndex: index, step: id }))
+  }
+
+  /** Writes the model where the person wanted it, and measures what was written. */
+  async #conclude(at: { model: Model; data: Dataset; request: Request; stopped: boolean }): Promise<Report> {
+    const { model, data, request, stopped } = at
+    const path = request.output ?? join(this.#folder.path, 'model.onnx')
+    const written = await writeModel(model, path)
+    const measured = await assess(path, data, { executor: this.#environment.executor, threads: request.threads })
+    const result = {
+      output: path,
+      sha256: written.sha256,
+      run: this.#folder.path,
+      stopped,
+      steps: this.#record.steps.map((s) => s.report),
+      ...measured,
+    }
+    this.#record = { ...this.#record, state: stopped ? 'stopped' : 'succeeded', result }
+    await this.#folder.write(this.#record)
+    this.#environment.listener.event(this.#folder.event('finished', { state: this.#record.state }))
+    return result
+  }
+
+  async fail(thrown: unknown): Promise<void> {
+    if (this.#record.state === 'succeeded') return
+    const error = asAlambicError(thrown)
+    this.#folder.event('failed', { ...error.toJSON() })
+    this.#record = { ...this.#record, state: 'failed', error: error.toJSON() }
+    await this.#folder.write(this.#record)
+  }
+
+  async #state(state: RunState): Promise<void> {
+    this.#record = { ...this.#record, state }
+    await this.#folder.write(this.#record)
+  }
+}
+
+/** One carve-out for the whole run: the largest that any step asks for, so that no step trains on it. */
+function validationOf(recipe: Recipe): { validation?: number } {
+  const wanted = recipe.steps.map(({ options }) => (options as { validation?: number }).validation ?? 0)
+  const most = Math.max(0, ...wanted)
+  return most > 0 ? { validation: most } : {}
+}

@@ -1,0 +1,140 @@
+import { AlambicError } from '../protocol/errors.ts'
+import { Loader, type Preprocessing, type Split } from '../datasets/index.ts'
+import type { Executor } from '../executors/executor.ts'
+import type { Graph } from '../graph/graph.ts'
+import { arrayOf, type Tensor } from '../graph/tensor.ts'
+import { asTensor } from '../graph/types.ts'
+
+export interface Where {
+  readonly executor: Executor
+  readonly threads: number | undefined
+}
+
+/** How well a classifier does on labelled samples. */
+export interface Evaluation {
+  /** Share of samples whose largest output is their label, 0 to 1. */
+  readonly accuracy: number
+  /** Its binomial standard error, √(p(1−p)/n). */
+  readonly error: number
+  readonly top5?: number
+  /** Mean cross-entropy of the softmax of the outputs. */
+  readonly loss: number
+  readonly n: number
+  /** Predicted class per sample, in the split's order. */
+  readonly predictions: Int32Array
+}
+
+const BATCH = 256
+
+/** Runs a classifier over a whole split with its weights as constants. Outputs `[N, classes]`. */
+export async function evaluate(
+  graph: Graph,
+  split: Split,
+  preprocessing: Preprocessing,
+  where: Where,
+): Promise<Evaluation> {
+  const { labels } = split
+  if (!labels) {
+    throw new AlambicError('data.no-labels', 'accuracy needs labels, and these samples have none', {
+      fix: 'Choose labelled data.',
+    })
+  }
+  const input = graph.requiredInputs[0]?.name ?? ''
+  const output = graph.outputs[0]?.name ?? ''
+  const program = await where.executor.compile(graph, where.threads === undefined ? {} : { threads: where.threads })
+  const score = new Score(split.count)
+  try {
+    const loader = new Loader(split, {
+      batch: batchOf(graph),
+      seed: 0,
+      preprocessing,
+      augmentation: {},
+      shuffle: false,
+      dropLast: false,
+    })
+    for (let i = 0; i < loader.stepsPerEpoch; i++) {
+      const { x, indices } = await loader.batchAt(i)
+      score.add((await program.run({ [input]: x }))[output] as Tensor, indices, labels)
+    }
+  } finally {
+    await program.dispose()
+  }
+  return score.result()
+}
+
+/** The model's own batch when it is fixed. */
+function batchOf(graph: Graph): number {
+  const first = asTensor(graph.requiredInputs[0]?.type)?.shape?.[0]
+  return typeof first === 'number' ? first : BATCH
+}
+
+/** Counts hits and adds up losses, batch by batch. */
+class Score {
+  readonly #predictions: Int32Array
+  #hits = 0
+  #hits5 = 0
+  #loss = 0
+  #n = 0
+  #classes = 0
+
+  constructor(count: number) {
+    this.#predictions = new Int32Array(count)
+  }
+
+  add(outputs: Tensor, indices: Int32Array, labels: Int32Array): void {
+    const classes = outputs.dims.at(-1) ?? 0
+    const values = arrayOf(outputs) as Float32Array
+    this.#classes = classes
+    indices.forEach((index, row) => {
+      const logits = values.subarray(row * classes, (row + 1) * classes)
+      const label = labels[index] as number
+      const own = logits[label]
+      if (own === undefined) throw outOfRange(index, label, classes)
+      const larger = logits.reduce((count, v, k) => count + (v > own || (v === own && k < label) ? 1 : 0), 0)
+      const best = argMax(logits)
+      this.#predictions[index] = best
+      this.#hits += larger === 0 ? 1 : 0
+      this.#hits5 += larger < 5 ? 1 : 0
+      this.#loss += crossEntropy(logits, own)
+      this.#n++
+    })
+  }
+
+  result(): Evaluation {
+    const n = this.#n
+    const accuracy = this.#hits / n
+    return {
+      accuracy,
+      error: Math.sqrt((accuracy * (1 - accuracy)) / n),
+      ...(this.#classes > 5 ? { top5: this.#hits5 / n } : {}),
+      loss: this.#loss / n,
+      n,
+      predictions: this.#predictions,
+    }
+  }
+}
+
+function argMax(values: Float32Array): number {
+  let best = 0
+  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i
+  return best
+}
+
+/** −log softmax(z)_label, with the maximum taken out first. */
+function crossEntropy(logits: Float32Array, own: number): number {
+  const max = logits.reduce((m, v) => Math.max(m, v), -Infinity)
+  const sum = logits.reduce((s, v) => s + Math.exp(v - max), 0)
+  return max + Math.log(sum) - own
+}
+
+const outOfRange = (index: number, label: number, classes: number): AlambicError =>
+  new AlambicError(
+    'data.label-range',
+    `sample ${index} has the label ${label}, but the model puts out ${classes} classes`,
+    {
+      subject: `sample ${index}`,
+      expected: `a label from 0 to ${classes - 1}`,
+      found: String(label),
+      fix: 'Use the data set the model was made for.',
+    },
+  )

@@ -1,0 +1,14 @@
+/**
+ * The private domain of gradient operators that engines do best themselves. They live only in step graphs, never in
+ * files: each executor lowers them (or, like the reference executor, computes them).
+ *
+ * | operator | inputs → outputs | attributes |
+ * | --- | --- | --- |
+ * | ConvInputGrad | dY, W, X → dX (X only for its shape) | Conv's |
+ * | ConvFilterGrad | dY, X, W → dW (W only for its shape) | Conv's |
+ * | MaxPoolGrad | dY, X, Y → dX, to the first maximum of each window | MaxPool's |
+ * | AveragePoolGrad | dY, X → dX (X only for its shape) | AveragePool's |
+ * | BatchNormTraining | X, scale, B, mean, var → Y, mean′, var′, batch mean, 1/√(batch var + ε) | epsilon, momentum |
+ * | BatchNormGrad | dY, X, scale, batch mean, 1/√(batch var + ε) → dX, dScale, dB | |
+ */
+export const COMPOSITES = 'ai.alambic'

@@ -1,0 +1,114 @@
+import type { OpType } from '../graph/schema.ts'
+import { COMPOSITES } from './composites.ts'
+import { activation } from './gradient/activation.ts'
+import { elementwise } from './gradient/elementwise.ts'
+import { indexing } from './gradient/indexing.ts'
+import { linear } from './gradient/linear.ts'
+import { normalisation } from './gradient/normalisation.ts'
+import { pool } from './gradient/pool.ts'
+import { reduce } from './gradient/reduce.ts'
+import { shape } from './gradient/shape.ts'
+import { stops, unsupported, type GradientRule, type NoGradient } from './gradient/rule.ts'
+
+const decomposed = unsupported('it was not decomposed before differentiation')
+const control = unsupported('control flow')
+const sequence = unsupported('it works on sequences or optional values')
+const integer = stops('its output is integer')
+const random = stops('it makes random values')
+const signal = unsupported('signal processing')
+const text = stops('it works on text')
+
+/** What the operators without a rule of their own say to a person who wants to train through them. */
+const others = {
+  // Written with simpler operators before differentiation (workers/ops/decompose.ts).
+  LSTM: decomposed,
+  GRU: decomposed,
+  RNN: decomposed,
+  LayerNormalization: decomposed,
+  InstanceNormalization: decomposed,
+  GroupNormalization: decomposed,
+  RMSNormalization: decomposed,
+  MeanVarianceNormalization: decomposed,
+  SwiGLU: unsupported('a gated activation as one operator'),
+  Attention: unsupported('attention as one operator'),
+  LinearAttention: unsupported('attention as one operator'),
+  CausalConvWithState: unsupported('a convolution with a running state'),
+  RotaryEmbedding: unsupported('rotary embedding as one operator'),
+  NegativeLogLikelihoodLoss: unsupported('the model brings its own loss; remove it, Alambic adds one'),
+  SoftmaxCrossEntropyLoss: unsupported('the model brings its own loss; remove it, Alambic adds one'),
+  If: control,
+  Loop: control,
+  Scan: control,
+  SequenceAt: sequence,
+  SequenceConstruct: sequence,
+  SequenceEmpty: sequence,
+  SequenceErase: sequence,
+  SequenceInsert: sequence,
+  SequenceLength: sequence,
+  SequenceMap: sequence,
+  SplitToSequence: sequence,
+  ConcatFromSequence: sequence,
+  Optional: sequence,
+  OptionalGetElement: sequence,
+  OptionalHasElement: sequence,
+  ConvInteger: integer,
+  MatMulInteger: integer,
+  QLinearConv: integer,
+  QLinearMatMul: integer,
+  QuantizeLinear: integer,
+  DynamicQuantizeLinear: integer,
+  DequantizeLinear: stops('its input is integer'),
+  NonMaxSuppression: stops('its output is indices'),
+  Bernoulli: random,
+  Multinomial: random,
+  RandomNormal: random,
+  RandomNormalLike: random,
+  RandomUniform: random,
+  RandomUniformLike: random,
+  BlackmanWindow: random,
+  HammingWindow: random,
+  HannWindow: random,
+  MelWeightMatrix: random,
+  DFT: signal,
+  STFT: signal,
+  Det: unsupported('determinants'),
+  Col2Im: unsupported('column to image'),
+  CumProd: unsupported('cumulative products'),
+  DeformConv: unsupported('deformable convolution'),
+  GridSample: unsupported('sampling at computed positions'),
+  AffineGrid: unsupported('sampling at computed positions'),
+  ImageDecoder: text,
+  RegexFullMatch: text,
+  StringConcat: text,
+  StringNormalizer: text,
+  StringSplit: text,
+  TfIdfVectorizer: text,
+} as const
+
+/** How the gradient goes through every operator of the default domain, or why it does not. */
+export const gradientRules: { readonly [Op in OpType]: GradientRule<Op> | NoGradient } = {
+  ...elementwise,
+  ...activation,
+  ...linear,
+  ...pool,
+  ...normalisation,
+  ...reduce,
+  ...shape,
+  ...indexing,
+  ...others,
+}
+
+/** The same for Alambic's private operators. */
+const compositeRules: Readonly<Record<string, GradientRule>> = {
+  BatchNormTraining: ({ g, inputs, outputs, dy }) =>
+    g.node(COMPOSITES, 'BatchNormGrad', [dy, inputs[0], inputs[1], outputs[3], outputs[4]], {}, { outputs: 3 }),
+}
+
+/** The rule of a node, or the reason why there is none. */
+export function gradientRuleOf(op: string, domain: string): GradientRule | NoGradient {
+  const table: Readonly<Record<string, GradientRule | NoGradient>> =
+    domain === '' || domain === 'ai.onnx' ? gradientRules : domain === COMPOSITES ? compositeRules : {}
+  return (
+    table[op] ?? unsupported(domain === '' ? 'an operator unknown to Alambic' : `an operator of the domain "${domain}"`)
+  )
+}

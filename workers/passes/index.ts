@@ -1,0 +1,20 @@
+export type { ChangeReport, ChangeResult } from './report.ts'
+export { constantsToInitializers } from './simplify/constants.ts'
+export { removeDead } from './simplify/dead.ts'
+export { foldBatchNorm } from './simplify/batch-norm.ts'
+export { removeDropout, removeIdentities } from './simplify/identity.ts'
+export { inlineFunctions } from './simplify/inline.ts'
+export {
+  batchNormSites,
+  insertBatchNorm,
+  momentNames,
+  statisticsFrom,
+  statisticsGraph,
+  type ChannelStatistics,
+  type InsertOptions,
+} from './simplify/insert-batch-norm.ts'
+export { foldShapes } from './simplify/shapes.ts'
+export { simplify, type SimplifyOptions } from './simplify/simplify.ts'
+export { removeFinalSoftmax } from './simplify/softmax.ts'
+export { unfuse } from './simplify/unfuse.ts'
+export { newestOpset, oldestOpset, upgrade } from './upgrade/upgrade.ts'

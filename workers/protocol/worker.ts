@@ -1,0 +1,156 @@
+import { z } from 'zod'
+
+/*
+ * What crosses the border between a host (the studio, the browser's server, the command line) and a worker process:
+ * two interfaces, one per direction. Every message is checked here. A call has no time-out: runs take days.
+ */
+
+/** How a run stands. Finished states never change. */
+export const RunState = z.enum([
+  'queued',
+  'preparing',
+  'running',
+  'pausing',
+  'paused',
+  'interrupted',
+  'succeeded',
+  'stopped',
+  'failed',
+])
+export type RunState = z.infer<typeof RunState>
+
+/** How far a run is. Times in milliseconds. */
+export const Progress = z.object({
+  /** What is being done, in the field's words: `train`, `teacher logits`, `evaluate`. */
+  activity: z.string(),
+  done: z.number(),
+  total: z.number(),
+  epoch: z.number().optional(),
+  epochs: z.number().optional(),
+  /** Samples per second over the last seconds. */
+  throughput: z.number().optional(),
+  elapsed: z.number(),
+  /** Least and most that is left; absent until enough steps were seen. */
+  left: z.tuple([z.number(), z.number()]).optional(),
+  /** The newest values worth a glance: loss, accuracy, learning rate. */
+  values: z.record(z.string(), z.number()),
+})
+export type Progress = z.infer<typeof Progress>
+
+/** Something that happened in a run and is kept in its journal. */
+export const RunEvent = z.object({
+  /** Position in the run's journal, from 1, without gaps. */
+  seq: z.number().int(),
+  /** ISO 8601. */
+  time: z.string(),
+  kind: z.string(),
+  data: z.record(z.string(), z.unknown()),
+})
+export type RunEvent = z.infer<typeof RunEvent>
+
+/** What all jobs take: where to compute and with how much. */
+const Compute = z.object({
+  threads: z.number().int().min(1).optional(),
+})
+
+/** A reference to a model is a path of an ONNX file or a zoo id; to data, a data set's name or a path. */
+const Reference = z.string().min(1)
+
+export const RunRequest = Compute.extend({
+  /** A recipe as a plain value, a built-in's name, or a path of a YAML file. */
+  recipe: z.union([z.string(), z.record(z.string(), z.unknown())]),
+  /** Changes to the recipe: dotted path to value. */
+  set: z.record(z.string(), z.unknown()).default({}),
+  model: Reference,
+  data: Reference,
+  /** Where the resulting model goes; kept only in the run folder when absent. */
+  output: z.string().optional(),
+  /** The run's folder; made when new. */
+  folder: z.string(),
+  /** Go on with the run that is in the folder. */
+  resume: z.boolean().default(false),
+  seed: z.number().int().default(42),
+  /** Use only so many training samples. */
+  limit: z.number().int().min(1).optional(),
+  /** Seconds between periodic checkpoints. */
+  checkpointEvery: z.number().positive().default(60),
+})
+export type RunRequest = z.input<typeof RunRequest>
+
+export const EvaluateRequest = Compute.extend({
+  model: Reference,
+  data: Reference,
+  split: z.enum(['test', 'train', 'validation']).default('test'),
+  limit: z.number().int().min(1).optional(),
+})
+export type EvaluateRequest = z.input<typeof EvaluateRequest>
+
+export const MeasureRequest = Compute.extend({
+  model: Reference,
+  batch: z.number().int().min(1).default(1),
+  /** Timed runs, after warm-up. */
+  runs: z.number().int().min(3).default(50),
+})
+export type MeasureRequest = z.input<typeof MeasureRequest>
+
+export const InspectRequest = z.object({ model: Reference, text: z.boolean().default(false) })
+export type InspectRequest = z.input<typeof InspectRequest>
+
+export const CompareRequest = Compute.extend({
+  models: z.array(Reference).min(2),
+  data: Reference.optional(),
+  batch: z.number().int().min(1).default(1),
+  limit: z.number().int().min(1).optional(),
+})
+export type CompareRequest = z.input<typeof CompareRequest>
+
+/** A JSON document; its keys are documented in README.md and stable. */
+export type Report = Readonly<Record<string, unknown>>
+
+/** Every call a worker answers, with the schema of its request. Results are reports. */
+export const calls = {
+  run: RunRequest,
+  evaluate: EvaluateRequest,
+  measure: MeasureRequest,
+  inspect: InspectRequest,
+  compare: CompareRequest,
+  datasets: z.object({}),
+  zoo: z.object({}),
+  recipes: z.object({}),
+  doctor: z.object({}),
+} as const
+
+export type CallName = keyof typeof calls
+
+/** An error as it crosses the border (`AlambicError.toJSON`). */
+export interface WireError {
+  readonly code: string
+  readonly message: string
+  readonly subject?: string | undefined
+  readonly expected?: string | undefined
+  readonly found?: string | undefined
+  readonly fix?: string | undefined
+}
+
+/** How a call ended. */
+export type Outcome = { readonly ok: true; readonly report: Report } | { readonly ok: false; readonly error: WireError }
+
+/** What the host may ask of a worker. */
+export interface WorkerApi {
+  call(name: CallName, request: unknown): Promise<Outcome>
+  /** Asks the job at hand to finish its step, keep the best, save and return. */
+  stop(): void
+}
+
+/** What a worker tells its host. */
+export interface HostApi {
+  progress(progress: Progress): void
+  event(event: RunEvent): void
+}
+
+/** Why a worker process ended: as the operating system and the worker itself tell it. */
+export type ExitReason =
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'crashed'; readonly signal: string }
+  | { readonly kind: 'out-of-memory' }
+  | { readonly kind: 'failed'; readonly code: number }

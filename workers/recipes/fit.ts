@@ -1,0 +1,280 @@
+import { AlambicError } from '../protocol/errors.ts'
+import { Loader, type Augmentation, type Dataset, type Preprocessing } from '../datasets/index.ts'
+import type { Program, Tensors } from '../executors/executor.ts'
+import type { Graph } from '../graph/graph.ts'
+import { arrayOf, tensorOf, type Tensor } from '../graph/tensor.ts'
+import { hashSeed, mulberry32 } from '../graph/random.ts'
+import { evaluate } from '../measure/accuracy.ts'
+import type { LossTerm } from '../train/losses.ts'
+import type { OptimizerId, OptimizerOptions } from '../train/optimizers.ts'
+import { optimizer } from '../train/optimizers.ts'
+import { prepare } from '../train/prepare.ts'
+import { schedule, type ScheduleSpec } from '../train/schedules.ts'
+import { buildStep, METRICS, type StepGraph } from '../train/step.ts'
+import { Eta } from './eta.ts'
+import type { Snapshot, StepContext } from './step.ts'
+
+export interface FitOptions {
+  readonly losses: readonly LossTerm[]
+  readonly epochs: number
+  readonly batch: number
+  readonly lr: number
+  readonly optimizer: OptimizerId
+  readonly optimizerOptions?: OptimizerOptions
+  readonly weightDecay: number
+  readonly schedule: ScheduleSpec
+  readonly clipNorm?: number | undefined
+  readonly ema?: number | undefined
+  readonly frozenBatchNorm?: boolean
+  readonly preprocessing: Preprocessing
+  readonly augmentation: Augmentation
+  /** Samples kept out of training to choose the best weights by; 0 keeps the last weights. */
+  readonly validation: number
+  /** More inputs of each batch, by name: teacher logits. */
+  readonly extra?: (indices: Int32Array, x: Tensor) => Promise<Tensors>
+}
+
+export interface FitResult {
+  readonly graph: Graph
+  readonly stopped: boolean
+  readonly steps: number
+  readonly history: readonly EpochRecord[]
+}
+
+export interface EpochRecord {
+  readonly epoch: number
+  readonly step: number
+  /** Mean training loss over the epoch. */
+  readonly loss: number
+  /** On the samples kept out for validation. */
+  readonly validation?: { readonly loss: number; readonly accuracy: number }
+}
+
+/** The mutable side of a training loop; everything in it goes into a snapshot. */
+interface Progression {
+  step: number
+  /** Sum of the losses of the epoch at hand. */
+  lossSum: number
+  best: { score: number; step: number; weights: Tensors } | undefined
+  history: EpochRecord[]
+}
+
+/**
+ * Trains a graph on a data set. Data order, augmentation and dropout depend only on the seed and the step, and the
+ * whole state is in the snapshot: a run that was killed and resumed gives the same bits as one that was not.
+ */
+export async function fit(context: StepContext, graph: Graph, options: FitOptions): Promise<FitResult> {
+  const trainer = await Trainer.open(context, graph, options)
+  try {
+    return await trainer.run()
+  } finally {
+    await trainer.close()
+  }
+}
+
+class Trainer {
+  readonly #context: StepContext
+  readonly #graph: Graph
+  readonly #options: FitOptions
+  readonly #step: StepGraph
+  readonly #program: Program
+  readonly #loader: Loader
+  readonly #total: number
+  readonly #eta: Eta
+  #at: Progression = { step: 0, lossSum: 0, best: undefined, history: [] }
+
+  static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
+    const step = buildStep(prepare(graph, { batch: options.batch }), {
+      losses: options.losses,
+      optimizer: optimizer(options.optimizer, options.optimizerOptions),
+      ...(options.weightDecay > 0 ? { decay: () => options.weightDecay } : {}),
+      ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
+      ...(options.ema === undefined ? {} : { ema: options.ema }),
+      ...(options.frozenBatchNorm ? { frozenBatchNorm: true } : {}),
+    })
+    const program = await context.executor.compile(step.graph, {
+      state: step.state,
+      reuseOutputs: true,
+      ...(context.threads === undefined ? {} : { threads: context.threads }),
+    })
+    return new Trainer(context, graph, options, step, program)
+  }
+
+  private constructor(context: StepContext, graph: Graph, options: FitOptions, step: StepGraph, program: Program) {
+    this.#context = context
+    this.#graph = graph
+    this.#options = options
+    this.#step = step
+    this.#program = program
+    this.#loader = new Loader(trainSplit(context.data), {
+      batch: options.batch,
+      seed: context.seed,
+      preprocessing: options.preprocessing,
+      augmentation: options.augmentation,
+      shuffle: true,
+      dropLast: true,
+    })
+    if (this.#loader.stepsPerEpoch === 0) {
+      throw new AlambicError('train.too-few', `the batch is larger than the training set`, {
+        expected: `at most ${trainSplit(context.data).count} samples`,
+        found: `a batch of ${options.batch}`,
+        fix: 'Use a smaller --batch.',
+      })
+    }
+    this.#total = options.epochs * this.#loader.stepsPerEpoch
+    this.#eta = new Eta(this.#total, options.batch)
+  }
+
+  async run(): Promise<FitResult> {
+    await this.#restore()
+    const perEpoch = this.#loader.stepsPerEpoch
+    let stopped = false
+    while (this.#at.step < this.#total) {
+      await this.#one()
+      const ended = this.#at.step % perEpoch === 0
+      if (ended) await this.#endEpoch()
+      if (this.#context.stopping()) {
+        stopped = this.#at.step < this.#total
+        await this.#save()
+        break
+      }
+      if (ended || this.#context.journal.due()) await this.#save()
+    }
+    return { graph: await this.#result(), stopped, steps: this.#at.step, history: this.#at.history }
+  }
+
+  async #restore(): Promise<void> {
+    const initial = Object.fromEntries(this.#step.state.map((slot) => [slot.input, slot.initial]))
+    const snapshot = await this.#context.journal.resume()
+    if (!snapshot) return this.#program.writeState(initial)
+    await this.#program.writeState(pick(snapshot.tensors, 'now/'))
+    const facts = snapshot.facts as { lossSum: number; history: EpochRecord[]; best?: { score: number; step: number } }
+    const best = facts.best && { ...facts.best, weights: pick(snapshot.tensors, 'best/') }
+    this.#at = { step: snapshot.step, lossSum: facts.lossSum, best, history: [...facts.history] }
+    this.#eta.resumeAt(snapshot.step)
+    this.#context.journal.event('resumed', { step: snapshot.step })
+  }
+
+  async #one(): Promise<void> {
+    const { step } = this.#at
+    const rate = this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
+    const { x, labels, indices } = await this.#loader.batchAt(step)
+    const extra = (await this.#options.extra?.(indices, x)) ?? {}
+    const feeds: Record<string, Tensor> = { ...extra, ...this.#step.hyper(step + 1, rate), ...this.#masks(step) }
+    for (const { name } of this.#step.batch) {
+      if (name in feeds) continue
+      feeds[name] = name === 'labels' ? (labels as Tensor) : x
+    }
+    const results = await this.#program.run(feeds)
+    const values = [...(arrayOf(results[METRICS] as Tensor) as Float32Array)]
+    this.#at.step = step + 1
+    this.#report(values, rate)
+  }
+
+  /** Dropout masks from a generator that is seeded by run and step, so that a resumed run draws the same. */
+  #masks(step: number): Tensors {
+    return Object.fromEntries(
+      this.#step.masks.map(({ input, dims, keep }, i) => {
+        const random = mulberry32(hashSeed(this.#context.seed, step, i, 'dropout'))
+        const mask = Uint8Array.from({ length: dims.reduce((n, d) => n * d, 1) }, () => (random() < keep ? 1 : 0))
+        return [input, tensorOf('u8', dims, mask)]
+      }),
+    )
+  }
+
+  #report(values: readonly number[], rate: number): void {
+    const { journal } = this.#context
+    const names = this.#step.metricNames
+    const { step } = this.#at
+    journal.metrics('train', ['step', ...names, 'lr'], [step, ...values, rate])
+    const valueOf = (name: string) => values[names.indexOf(name)] as number
+    if (valueOf('finite') !== 1) {
+      throw new AlambicError('train.diverged', `the loss or its gradient is not a finite number at step ${step}`, {
+        subject: `step ${step}`,
+        expected: 'finite loss and gradients',
+        found: `loss ${valueOf('loss')}, gradient norm ${valueOf('gradNorm')}`,
+        fix: 'Lower the learning rate, warm it up, or clip gradients; the last checkpoint is from before this step.',
+      })
+    }
+    const perEpoch = this.#loader.stepsPerEpoch
+    this.#at.lossSum += valueOf('loss')
+    this.#eta.tick(step)
+    const accuracy = this.#at.history.at(-1)?.validation?.accuracy
+    journal.progress({
+      activity: 'train',
+      done: step,
+      total: this.#total,
+      epoch: Math.ceil(step / perEpoch),
+      epochs: this.#options.epochs,
+      ...this.#eta.state(),
+      values: { loss: valueOf('loss'), lr: rate, ...(accuracy === undefined ? {} : { accuracy }) },
+    })
+  }
+
+  async #endEpoch(): Promise<void> {
+    const { step, lossSum } = this.#at
+    const { data, journal } = this.#context
+    const epoch = step / this.#loader.stepsPerEpoch
+    const record: EpochRecord = { epoch, step, loss: lossSum / this.#loader.stepsPerEpoch }
+    this.#at.lossSum = 0
+    const held = data.splits.validation
+    if (!held?.labels || this.#options.validation === 0) {
+      this.#at.history.push(record)
+      return
+    }
+    const state = await this.#program.readState()
+    const { accuracy, loss } = await evaluate(this.#trained(state), held, this.#options.preprocessing, this.#context)
+    this.#at.history.push({ ...record, validation: { loss, accuracy } })
+    journal.metrics('evaluation', ['step', 'epoch', 'loss', 'accuracy'], [step, epoch, loss, accuracy])
+    journal.event('evaluated', { epoch, step, loss, accuracy })
+    if (this.#at.best === undefined || accuracy > this.#at.best.score) {
+      this.#at.best = { score: accuracy, step, weights: state }
+    }
+  }
+
+  #trained(state: Tensors): Graph {
+    return withInitializers(this.#graph, this.#step.trained(state))
+  }
+
+  async #result(): Promise<Graph> {
+    return this.#trained(this.#at.best?.weights ?? (await this.#program.readState()))
+  }
+
+  async #save(): Promise<void> {
+    const now = await this.#program.readState()
+    const { best, history, step, lossSum } = this.#at
+    const snapshot: Snapshot = {
+      step,
+      tensors: { ...prefixed('now/', now), ...(best ? prefixed('best/', best.weights) : {}) },
+      facts: { lossSum, history, ...(best ? { best: { score: best.score, step: best.step } } : {}) },
+    }
+    await this.#context.journal.save(snapshot)
+  }
+
+  close(): Promise<void> {
+    return this.#program.dispose()
+  }
+}
+
+function trainSplit(data: Dataset) {
+  const { train } = data.splits
+  if (train) return train
+  throw new AlambicError('data.no-train', `the data set "${data.id}" has no training split`, {
+    expected: 'a train split',
+    found: Object.keys(data.splits).join(', ') || 'nothing',
+  })
+}
+
+const prefixed = (prefix: string, tensors: Tensors): Tensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]))
+
+const pick = (tensors: Tensors, prefix: string): Tensors =>
+  Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, tensor]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [],
+    ),
+  )
+
+/** A graph with some initializers replaced: how trained weights get back into the model they came from. */
+export const withInitializers = (graph: Graph, values: ReadonlyMap<string, Tensor>): Graph =>
+  graph.with({ initializers: new Map([...graph.initializers].map(([name, t]) => [name, values.get(name) ?? t])) })

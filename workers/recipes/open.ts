@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import { AlambicError } from '../protocol/errors.ts'
+import type { Model } from '../graph/graph.ts'
+import { readModel } from '../onnx/index.ts'
+import { buildZoo, zoo, type ZooId } from '../zoo/index.ts'
+
+interface ZooReference {
+  readonly id: ZooId
+  /** Factor of every hidden layer's channels. */
+  readonly width?: number
+}
+
+/** A zoo id, optionally with a width: `lenet-5`, `lenet-5@0.25`. A file of that name comes first. */
+export function zooReference(reference: string): ZooReference | undefined {
+  if (existsSync(reference)) return undefined
+  const [id = '', width] = reference.split('@')
+  if (!Object.hasOwn(zoo, id)) return undefined
+  return { id: id as ZooId, ...(width === undefined ? {} : { width: Number(width) }) }
+}
+
+/** Opens a model: an ONNX file, or a net of the zoo with fresh weights from a seed. */
+export async function openModel(reference: string, seed = 42): Promise<Model> {
+  const net = zooReference(reference)
+  if (net) {
+    const { id, ...options } = net
+    return buildZoo(id, { seed, ...options })
+  }
+  if (existsSync(reference)) return (await readModel(reference)).model
+  throw new AlambicError('model.missing', `there is no model "${reference}"`, {
+    subject: reference,
+    expected: 'an ONNX file or a zoo id, such as lenet-5 or lenet-5@0.25',
+    fix: `Check the path; the zoo has: ${Object.keys(zoo).join(', ')}.`,
+  })
+}

@@ -1,0 +1,8 @@
+import { distil } from './steps/distil.ts'
+import { finetune, train } from './steps/train.ts'
+import type { StepDescription } from './step.ts'
+
+/** Every method that a recipe can name. A new one is a file under `steps/` and a line here. */
+export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntries(
+  [train, finetune, distil].map((description) => [description.id, description as StepDescription]),
+)

@@ -1,0 +1,71 @@
+import type { z } from 'zod'
+import type { Dataset } from '../datasets/index.ts'
+import type { Executor, Tensors } from '../executors/executor.ts'
+import type { Model } from '../graph/graph.ts'
+import type { Progress } from '../protocol/worker.ts'
+
+/** Everything that a step needs to go on exactly where it was: kept by the journal as a checkpoint. */
+export interface Snapshot {
+  /** Steps done. */
+  readonly step: number
+  /** Named tensors: the resident state, the best weights so far. */
+  readonly tensors: Tensors
+  /** Small facts beside them (the best score, history of evaluations); must survive JSON. */
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+/** Where a step leaves its trace; the run folder implements it (`workers/jobs`). */
+export interface Journal {
+  /** The last snapshot that an earlier process of this run saved in this step. */
+  resume(): Promise<Snapshot | undefined>
+  /** Writes a checkpoint atomically. */
+  save(snapshot: Snapshot): Promise<void>
+  /** True when it is time for a periodic checkpoint. */
+  due(): boolean
+  /** Appends one row of numbers to a stream (`train`, `evaluation`); rows after a resumed snapshot are dropped first. */
+  metrics(stream: string, columns: readonly string[], row: readonly number[]): void
+  event(kind: string, data: Readonly<Record<string, unknown>>): void
+  progress(progress: Progress): void
+}
+
+/** What a recipe step works with. */
+export interface StepContext {
+  /** What the step before it made, or the run's input. */
+  readonly model: Model
+  /** The run's unmodified input: the natural teacher of whatever is made of it. */
+  readonly source: Model
+  readonly data: Dataset
+  readonly seed: number
+  readonly threads: number | undefined
+  readonly executor: Executor
+  readonly journal: Journal
+  /** Opens another model that the options name: a file, or a zoo id. */
+  readonly open: (reference: string) => Promise<Model>
+  /** True once the person asked to stop: finish the step at hand, keep the best, return. */
+  readonly stopping: () => boolean
+}
+
+export interface StepResult {
+  readonly model: Model
+  /** What the step says of itself: JSON, shown to the person and kept with the run. */
+  readonly report: Readonly<Record<string, unknown>>
+  readonly stopped?: boolean
+}
+
+/** A method, described once: command line, forms, help, defaults and the recipe schema come from this. */
+export interface StepDescription<Options extends z.ZodType = z.ZodType> {
+  readonly id: string
+  readonly family: 'training' | 'distillation' | 'pruning' | 'quantization' | 'factorization' | 'clustering'
+  readonly title: string
+  readonly help: string
+  /** The paper or specification it follows. */
+  readonly source: string
+  readonly options: Options
+  /** Problems that would surface later, found before anything runs: one sentence each. */
+  readonly preflight?: (model: Model, options: z.output<Options>) => readonly string[]
+  readonly run: (context: StepContext, options: z.output<Options>) => Promise<StepResult>
+}
+
+/** Keeps the options' type between the schema and `run`. */
+export const step = <Options extends z.ZodType>(description: StepDescription<Options>): StepDescription<Options> =>
+  description

@@ -1,0 +1,49 @@
+import { crossEntropy } from '../../train/losses.ts'
+import { obstacles, untrainable } from '../../train/differentiate.ts'
+import { trainableParameters } from '../../train/layout.ts'
+import type { Model } from '../../graph/graph.ts'
+import { preprocessorFor } from '../../datasets/index.ts'
+import { fit } from '../fit.ts'
+import { step, type StepContext, type StepResult } from '../step.ts'
+import { fitOptions, TrainingOptions } from './options.ts'
+
+/** The nodes that stand in the way of training a model, one sentence each. */
+export function trainingProblems(model: Model): readonly string[] {
+  const found = obstacles(model.graph, [...trainableParameters(model.graph).keys()])
+  return found.length === 0 ? [] : [untrainable(found).message]
+}
+
+async function run(context: StepContext, options: TrainingOptions): Promise<StepResult> {
+  const { model, data } = context
+  const preprocessing = options.preprocessing ?? preprocessorFor(data, model.graph)
+  const { labelSmoothing, ignoreIndex } = options
+  const loss = crossEntropy({ labelSmoothing, ...(ignoreIndex === undefined ? {} : { ignoreIndex }) })
+  const { graph, ...report } = await fit(context, model.graph, {
+    ...fitOptions(options),
+    losses: [loss],
+    preprocessing,
+  })
+  return { model: { ...model, graph }, report, stopped: report.stopped }
+}
+
+export const train = step({
+  id: 'train',
+  family: 'training',
+  title: 'Train',
+  help: 'Trains all weights with cross-entropy on labelled samples.',
+  source: 'Kingma & Ba 2015, arXiv:1412.6980',
+  options: TrainingOptions,
+  preflight: trainingProblems,
+  run,
+})
+
+export const finetune = step({
+  id: 'finetune',
+  family: 'training',
+  title: 'Fine-tune',
+  help: 'Goes on training a trained model gently: a tenth of the learning rate, batch-norm statistics kept unless told.',
+  source: 'Yosinski et al. 2014, arXiv:1411.1792',
+  options: TrainingOptions.extend({ lr: TrainingOptions.shape.lr.default(1e-4) }),
+  preflight: trainingProblems,
+  run,
+})

@@ -1,0 +1,136 @@
+import { AlambicError } from '../protocol/errors.ts'
+import type { Graph } from '../graph/graph.ts'
+import { arrayOf, sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
+import type { Emitter } from '../ops/emit.ts'
+
+/** Where a tensor lies in a flat vector. Offsets and sizes are in elements. */
+export interface Slot {
+  readonly name: string
+  readonly dims: readonly number[]
+  readonly offset: number
+  readonly size: number
+}
+
+/**
+ * Many small float32 tensors as one flat vector. An optimizer then is a dozen operators instead of a dozen for each
+ * parameter, and a checkpoint is a few buffers.
+ */
+export class Layout {
+  readonly slots: readonly Slot[]
+  readonly size: number
+
+  constructor(tensors: ReadonlyMap<string, Tensor>) {
+    let offset = 0
+    this.slots = [...tensors].map(([name, { dims }]) => {
+      const slot = { name, dims, offset, size: sizeOf(dims) }
+      offset += slot.size
+      return slot
+    })
+    this.size = offset
+  }
+
+  /** The vector of these tensors. */
+  pack(tensors: ReadonlyMap<string, Tensor>): Tensor {
+    const flat = new Float32Array(this.size)
+    for (const { name, offset } of this.slots) flat.set(floats(tensors, name), offset)
+    return tensorOf('f32', [this.size], flat)
+  }
+
+  /** The tensors of a vector, each with its own memory. */
+  unpack(vector: Tensor): Map<string, Tensor> {
+    const flat = arrayOf(vector) as Float32Array
+    return new Map(
+      this.slots.map(({ name, dims, offset, size }) => [
+        name,
+        tensorOf('f32', dims, flat.slice(offset, offset + size)),
+      ]),
+    )
+  }
+
+  /** A vector with one number per tensor, repeated over its elements; undefined when all are the same. */
+  perParameter(value: (name: string, dims: readonly number[]) => number): Float32Array | undefined {
+    const values = this.slots.map((slot) => value(slot.name, slot.dims))
+    if (values.every((v) => v === values[0])) return undefined
+    const flat = new Float32Array(this.size)
+    this.slots.forEach(({ offset, size }, i) => flat.fill(values[i] as number, offset, offset + size))
+    return flat
+  }
+
+  /** Writes the nodes that take a vector apart; returns the tensors' value names by slot name. */
+  split(g: Emitter, vector: string): ReadonlyMap<string, string> {
+    if (this.slots.length === 0) return new Map()
+    const parts = g.split(
+      vector,
+      0,
+      this.slots.map((slot) => slot.size),
+    )
+    return new Map(this.slots.map(({ name, dims }, i) => [name, g.reshape(parts[i] as string, dims)]))
+  }
+
+  /** Writes the nodes that join tensors, given by slot name, into a vector. */
+  join(g: Emitter, values: ReadonlyMap<string, string>): string {
+    return g.concat(
+      this.slots.map(({ name }) => g.reshape(values.get(name) as string, [-1])),
+      0,
+    )
+  }
+}
+
+function floats(tensors: ReadonlyMap<string, Tensor>, name: string): Float32Array {
+  const tensor = tensors.get(name)
+  if (tensor?.dtype === 'f32') return arrayOf(tensor) as Float32Array
+  throw new AlambicError('train.parameter', `the parameter "${name}" can't be trained`, {
+    subject: name,
+    expected: 'a float32 initializer',
+    found: tensor === undefined ? 'nothing of that name' : tensor.dtype,
+  })
+}
+
+/** Which inputs of an operator hold parameters that training changes. Every operand of the arithmetic ones may. */
+const parameterInputs: Readonly<Record<string, readonly number[]>> = {
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  Gemm: [0, 1, 2],
+  MatMul: [0, 1],
+  BatchNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  GroupNormalization: [1, 2],
+  RMSNormalization: [1],
+  PRelu: [1],
+  Gather: [0],
+  LSTM: [1, 2, 3, 7],
+  GRU: [1, 2, 3],
+  RNN: [1, 2, 3],
+  Einsum: [0, 1],
+  Add: [0, 1],
+  Mul: [0, 1],
+}
+
+/** Operators through which a weight may pass on its way to its user. */
+const carriers: ReadonlySet<string> = new Set([
+  'Identity',
+  'Cast',
+  'Transpose',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+])
+
+/**
+ * The initializers that training changes: float32, more than one element, and read where an operator has its
+ * parameters, directly or through a chain of carriers (a Transpose, an Identity). Scalars are taken for constants
+ * of the architecture.
+ */
+export function trainableParameters(graph: Graph): ReadonlyMap<string, Tensor> {
+  const isParameter = (value: string): boolean =>
+    graph.uses(value).some((use) => {
+      if (use.kind !== 'node' || use.node.domain !== '') return false
+      if (parameterInputs[use.node.op]?.includes(use.index)) return true
+      return use.index === 0 && carriers.has(use.node.op) && use.node.outputs.some(isParameter)
+    })
+  return new Map(
+    [...graph.initializers].filter(([name, t]) => t.dtype === 'f32' && sizeOf(t.dims) > 1 && isParameter(name)),
+  )
+}

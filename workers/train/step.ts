@@ -1,0 +1,262 @@
+import { AlambicError } from '../protocol/errors.ts'
+import type { Graph } from '../graph/graph.ts'
+import type { Value } from '../graph/graph.ts'
+import { namesIn } from '../graph/builder.ts'
+import { tensorOf, type Tensor } from '../graph/tensor.ts'
+import { Emitter } from '../ops/emit.ts'
+import { gradients } from './differentiate.ts'
+import { Layout, trainableParameters } from './layout.ts'
+import { LABELS, type LossTerm } from './losses.ts'
+import { toTrainingMode, type DropoutMask, type RunningStatistics } from './mode.ts'
+import type { Optimizer } from './optimizers.ts'
+
+export interface StepOptions {
+  readonly losses: readonly LossTerm[]
+  readonly optimizer: Optimizer
+  /** Weight decay per parameter, by name and dims; none unless given. */
+  readonly decay?: (name: string, dims: readonly number[]) => number
+  /** Factor of the learning rate per parameter; 0 freezes one. */
+  readonly rate?: (name: string, dims: readonly number[]) => number
+  /** Largest global gradient norm (Pascanu et al. 2013, arXiv:1211.5063, alg. 1). */
+  readonly clipNorm?: number
+  /** Keep an exponential moving average of the parameters with this decay; it is what gets exported. */
+  readonly ema?: number
+  readonly frozenBatchNorm?: boolean
+  /** Which parameters are trained; all that qualify unless given. */
+  readonly trainable?: (name: string) => boolean
+}
+
+/** A resident value of the step graph: what comes out as `output` goes in as `input` next time. */
+export interface StateSlot {
+  readonly input: string
+  readonly output: string
+  readonly initial: Tensor
+}
+
+/**
+ * A training step as one graph: (state, batch, hyper) → (state′, metrics). The batch size is fixed. `metrics` is one
+ * f32 vector whose entries `metricNames` names: `loss`, every term, `top1` and `top5` (counts, for classifiers),
+ * `gradNorm`, and `finite` (1 while loss and gradients are finite numbers).
+ */
+export interface StepGraph {
+  readonly graph: Graph
+  readonly state: readonly StateSlot[]
+  /** Inputs that every batch brings: the model's own, then what the losses ask for. */
+  readonly batch: readonly Value[]
+  readonly masks: readonly DropoutMask[]
+  readonly metricNames: readonly string[]
+  readonly parameters: Layout
+  readonly statistics: Layout
+  /** The scalar inputs of a step; steps count from 1. */
+  hyper(step: number, lr: number): Record<string, Tensor>
+  /** The trained initializers (parameters and running statistics) out of a state. */
+  trained(state: Readonly<Record<string, Tensor>>): ReadonlyMap<string, Tensor>
+}
+
+/** Names of the state vectors and of the metrics output. */
+const PARAMS = 'state.params'
+const EMA = 'state.ema'
+const STATISTICS = 'state.statistics'
+export const METRICS = 'metrics'
+
+/**
+ * Builds the step graph of a model in training form: static shapes, opset ≥ 18, compound operators decomposed (see
+ * `prepare`). Value names of the model stay what they are.
+ */
+export function buildStep(model: Graph, options: StepOptions): StepGraph {
+  const chosen = [...trainableParameters(model)].filter(([name]) => options.trainable?.(name) ?? true)
+  if (chosen.length === 0) {
+    throw new AlambicError('train.nothing', 'this model has nothing to train', {
+      expected: 'at least one float32 weight that an operator reads as a parameter',
+      fix: 'Check that it is not quantized, and which weights are excluded from training.',
+    })
+  }
+  const initial = new Map(chosen)
+  const parameters = new Layout(initial)
+  const { g, outputs, masks, running } = openForTraining(model, parameters, options)
+  const statistics = layoutOf(model, running)
+  const terms = writeLosses(g, outputs, options.losses)
+  const writer = { g, options, parameters, statistics, running, initial: parameters.pack(initial), model }
+  const { state, gradNorm } = writeUpdate(writer, terms.total)
+  const metricNames = writeMetrics(g, outputs, terms, gradNorm)
+  g.outputs.length = 0
+  for (const name of [...state.map((s) => s.output), METRICS]) g.output(name)
+  const graph = g.build()
+  const resident = new Set(state.map((s) => s.input))
+  const maskInputs = new Set(masks.map((m) => m.input))
+  return {
+    graph,
+    state,
+    masks,
+    metricNames,
+    parameters,
+    statistics,
+    batch: graph.inputs.filter((v) => !resident.has(v.name) && !maskInputs.has(v.name) && !v.name.startsWith('hyper.')),
+    hyper: (step, lr) =>
+      Object.fromEntries(
+        Object.entries(options.optimizer.hyper(step, lr)).map(([name, value]) => [
+          `hyper.${name}`,
+          tensorOf('f32', [], Float32Array.of(value)),
+        ]),
+      ),
+    trained: (values) => {
+      const weights = parameters.unpack(values[options.ema === undefined ? PARAMS : EMA] as Tensor)
+      const own = values[STATISTICS]
+      return own ? new Map([...weights, ...statistics.unpack(own)]) : weights
+    },
+  }
+}
+
+/** Turns the trained initializers into inputs that come out of the flat vectors, and puts the model in training mode. */
+function openForTraining(model: Graph, parameters: Layout, options: StepOptions) {
+  const mode = toTrainingMode(model, options.frozenBatchNorm ? { frozenBatchNorm: true } : {})
+  const resident = new Set([
+    ...parameters.slots.map((s) => s.name),
+    ...mode.statistics.flatMap((s) => [s.mean, s.variance]),
+  ])
+  const initializers = new Map([...mode.graph.initializers].filter(([name]) => !resident.has(name)))
+  const g = new Emitter(
+    mode.graph.with({ nodes: [], initializers, inputs: mode.graph.inputs.filter((v) => !resident.has(v.name)) }),
+  )
+  g.reserve(namesIn(mode.graph))
+  takeApart(g, PARAMS, parameters)
+  takeApart(g, STATISTICS, layoutOf(model, mode.statistics))
+  for (const node of mode.graph.nodes) g.append(node)
+  return { g, outputs: model.outputs.map((v) => v.name), masks: mode.masks, running: mode.statistics }
+}
+
+function takeApart(g: Emitter, input: string, layout: Layout): void {
+  if (layout.size === 0) return
+  g.input(input, 'f32', [layout.size])
+  for (const [name, value] of layout.split(g, input)) {
+    g.append({ name, op: 'Identity', domain: '', inputs: [value], outputs: [name], attributes: {} })
+  }
+}
+
+function layoutOf(model: Graph, running: readonly RunningStatistics[]): Layout {
+  const names = [...new Set(running.flatMap((s) => [s.mean, s.variance]))]
+  return new Layout(new Map(names.map((name) => [name, model.initializers.get(name) as Tensor])))
+}
+
+interface WrittenTerms {
+  readonly total: string
+  readonly terms: readonly { readonly name: string; readonly value: string }[]
+  readonly labels: string | undefined
+}
+
+function writeLosses(g: Emitter, outputs: readonly string[], losses: readonly LossTerm[]): WrittenTerms {
+  const feeds = new Set<string>()
+  const feed: Parameters<LossTerm['build']>[0]['feed'] = (name, dtype, shape) => {
+    if (!feeds.has(name)) g.input(name, dtype, shape)
+    feeds.add(name)
+    return name
+  }
+  const terms = losses.map((term) => ({
+    name: term.name,
+    value: term.build({ g, outputs, feed }),
+    weight: term.weight,
+  }))
+  const weighted = terms.map(({ value, weight }) => (weight === 1 ? value : g.mul(value, weight)))
+  const total = weighted.reduce((sum, value) => g.add(sum, value))
+  return { total, terms, labels: feeds.has(LABELS) ? LABELS : undefined }
+}
+
+interface UpdateWriter {
+  readonly g: Emitter
+  readonly options: StepOptions
+  readonly parameters: Layout
+  readonly statistics: Layout
+  readonly running: readonly RunningStatistics[]
+  readonly initial: Tensor
+  readonly model: Graph
+}
+
+/** Gradients, clipping, optimizer, moving average and running statistics: everything that makes the next state. */
+function writeUpdate(w: UpdateWriter, loss: string): { state: StateSlot[]; gradNorm: string } {
+  const { g, options, parameters, initial } = w
+  const names = parameters.slots.map((slot) => slot.name)
+  const raw = parameters.join(g, gradients(g, loss, names))
+  const gradNorm = g.sqrt(g.sumSquare(raw, [0], false))
+  const grads = options.clipNorm === undefined ? raw : g.mul(raw, clipFactor(g, gradNorm, options.clipNorm))
+
+  const { optimizer } = options
+  const vector = (slot: string) => g.input(`state.${slot}`, 'f32', [parameters.size])
+  const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, vector(slot)]))
+  const hyper = Object.fromEntries(
+    Object.keys(optimizer.hyper(1, 1)).map((name) => [name, g.input(`hyper.${name}`, 'f32', [])]),
+  )
+  const next = optimizer.update({
+    g,
+    params: PARAMS,
+    grads,
+    state: slots,
+    hyper,
+    decay: decayOperand(w),
+    rate: perParameterConstant(w, 'rate', options.rate),
+  })
+
+  const zeros = tensorOf('f32', [parameters.size], new Float32Array(parameters.size))
+  const state: StateSlot[] = [
+    { input: PARAMS, output: next.params, initial },
+    ...optimizer.slots.map((slot) => ({ input: `state.${slot}`, output: next.state[slot] as string, initial: zeros })),
+  ]
+  if (options.ema !== undefined) {
+    const average = vector('ema')
+    const moved = g.add(g.mul(average, options.ema), g.mul(next.params, 1 - options.ema))
+    state.push({ input: EMA, output: moved, initial })
+  }
+  if (w.statistics.size > 0) state.push(statisticsSlot(w))
+  return { state, gradNorm }
+}
+
+const clipFactor = (g: Emitter, norm: string, limit: number): string => g.min(g.div(limit, g.add(norm, 1e-6)), 1)
+
+function decayOperand(w: UpdateWriter): string | number {
+  const decay = w.options.decay
+  if (!decay) return 0
+  const vector = perParameterConstant(w, 'decay', decay)
+  const first = w.parameters.slots[0]
+  return vector ?? (first ? decay(first.name, first.dims) : 0)
+}
+
+function perParameterConstant(w: UpdateWriter, name: string, value: StepOptions['rate']): string | undefined {
+  const flat = value && w.parameters.perParameter(value)
+  return flat && w.g.constant(`per_parameter.${name}`, tensorOf('f32', [flat.length], flat))
+}
+
+function statisticsSlot({ g, statistics, running, model }: UpdateWriter): StateSlot {
+  const next = new Map(running.flatMap((s) => [[s.mean, s.nextMean] as const, [s.variance, s.nextVariance] as const]))
+  return { input: STATISTICS, output: statistics.join(g, next), initial: statistics.pack(model.initializers) }
+}
+
+/** Joins all metrics into one vector, so that a step reads back a single small tensor. */
+function writeMetrics(g: Emitter, outputs: readonly string[], written: WrittenTerms, gradNorm: string): string[] {
+  const { total, terms, labels } = written
+  const finite = g.mask(g.less(g.abs(g.add(total, gradNorm)), 3e38), total)
+  const named: [string, string][] = [
+    ['loss', total],
+    ...terms.map(({ name, value }): [string, string] => [name, value]),
+    ...(labels ? counts(g, outputs[0] as string, labels) : []),
+    ['gradNorm', gradNorm],
+    ['finite', finite],
+  ]
+  const joined = g.concat(
+    named.map(([, value]) => g.reshape(value, [1])),
+    0,
+  )
+  g.append({ name: METRICS, op: 'Identity', domain: '', inputs: [joined], outputs: [METRICS], attributes: {} })
+  return named.map(([name]) => name)
+}
+
+/** How many samples have their label among the 1 and the 5 largest logits. */
+function counts(g: Emitter, logits: string, labels: string): [string, string][] {
+  const shape = g.dims(logits)
+  if (shape.length !== 2) return []
+  const classes = shape[1] as number
+  const column = g.unsqueeze(labels, [1])
+  return [1, 5].flatMap((k): [string, string][] => {
+    if (k > classes) return []
+    const [, indices = ''] = g.ops('TopK', [logits, g.ints([k])], { axis: 1 }, { outputs: 2 })
+    return [[`top${k}`, g.total(g.cast(g.equal(indices, column), 'f32'))]]
+  })
+}
