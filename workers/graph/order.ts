@@ -10,7 +10,7 @@ export function readsOf(node: Node): Iterable<string> {
 export interface Ordering {
   /** The nodes, each after those that it reads from; without the rest when there is a cycle. */
   readonly nodes: readonly Node[]
-  /** Nodes that read from each other in a ring, the last from the first; absent when nodes can be ordered. */
+  /** Nodes in a ring: each reads from the one before it, the first from the last. Absent when nodes can be ordered. */
   readonly cycle?: readonly Node[]
 }
 
@@ -45,7 +45,7 @@ export function orderNodes(nodes: readonly Node[]): Ordering {
         ordered.push(top.node)
       } else if (state.get(next) === 'open') {
         const open = stack.map((visit) => visit.node)
-        return { nodes: ordered, cycle: open.slice(open.indexOf(next)).reverse() }
+        return { nodes: ordered, cycle: [next, ...open.slice(open.indexOf(next) + 1).reverse()] }
       } else enter(next)
     }
   }
