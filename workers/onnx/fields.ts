@@ -25,8 +25,8 @@ export interface WithUnknown {
   unknownFields: Uint8Array[]
 }
 
-/** What a kept field costs of the limit `items`: it becomes an object of its own. */
-const UNKNOWN_COST = 8
+/** What an entry costs of the limit `items`: about the words of memory that it takes. */
+const COST = { number: 1, text: 4, object: 8 } as const
 
 /** Reads all fields of a message into `draft` and returns it. */
 export function readFields<Draft extends WithUnknown>(
@@ -48,7 +48,7 @@ export function readFields<Draft extends WithUnknown>(
 
 function keepUnknown(reader: Reader, draft: WithUnknown, context: Context): void {
   reader.skip()
-  context.spend(UNKNOWN_COST)
+  context.spend(COST.object)
   draft.unknownFields.push(reader.wholeField())
 }
 
@@ -66,9 +66,10 @@ export function readName(reader: Reader, context: Context): string {
 }
 
 function readText(reader: Reader, context: Context, limit: 'nameBytes' | 'textBytes', unit: string): string {
-  const bytes = reader.take()
-  if (bytes.length > context.limits[limit]) throw beyond(limit, unit, context.limits[limit], bytes.length)
-  return textOf(bytes)
+  const start = reader.delimited()
+  const length = reader.pos - start
+  if (length > context.limits[limit]) throw beyond(limit, unit, context.limits[limit], length)
+  return textOf(reader.bytes, start, reader.pos)
 }
 
 /** A text of any content: a string attribute, documentation. */
@@ -81,7 +82,7 @@ export const name = <D>(field: string, put: Put<D, string>): Field<D> => ({
   name: field,
   wires: [wires.bytes],
   read: (reader, draft, context) => {
-    context.spend(1)
+    context.spend(COST.text)
     put(draft, readName(reader, context))
   },
 })
@@ -90,7 +91,7 @@ export const text = <D>(field: string, put: Put<D, string>): Field<D> => ({
   name: field,
   wires: [wires.bytes],
   read: (reader, draft, context) => {
-    context.spend(1)
+    context.spend(COST.text)
     put(draft, readLongText(reader, context))
   },
 })
@@ -120,12 +121,12 @@ const repeated = <D, V>(field: string, wire: Wire, one: (reader: Reader) => V, p
   read: (reader, draft, context) => {
     const list = reader.wire === wires.bytes ? reader.message() : undefined
     if (!list) {
-      context.spend(1)
+      context.spend(COST.number)
       put(draft, one(reader))
       return
     }
     while (list.pos < list.end) {
-      context.spend(1)
+      context.spend(COST.number)
       put(draft, one(list))
     }
   },
@@ -141,7 +142,7 @@ export const message = <D>(field: string, read: (draft: D, reader: Reader, conte
   name: field,
   wires: [wires.bytes],
   read: (reader, draft, context) => {
-    context.spend(1)
+    context.spend(COST.object)
     read(draft, reader.message(), context)
   },
 })
@@ -152,7 +153,7 @@ export const verbatim = <D>(field: string, put: Put<D, Uint8Array>): Field<D> =>
   wires: [wires.bytes],
   read: (reader, draft, context) => {
     reader.skip()
-    context.spend(UNKNOWN_COST)
+    context.spend(COST.object)
     put(draft, reader.wholeField())
   },
 })
@@ -179,8 +180,12 @@ export const entries = <D>(field: string, of: (draft: D) => Map<string, string>)
 
 /** The properties that have something to say: neither undefined, nor an empty text, list or map. */
 export function present<T extends object>(properties: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const kept = Object.entries(properties).filter(([, value]) => !isEmpty(value))
-  return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }
+  const kept: { [K in keyof T]?: Exclude<T[K], undefined> } = {}
+  for (const key in properties) {
+    const value = properties[key]
+    if (!isEmpty(value)) kept[key] = value as Exclude<T[typeof key], undefined>
+  }
+  return kept
 }
 
 const isEmpty = (value: unknown): boolean =>

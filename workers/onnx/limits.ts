@@ -21,7 +21,7 @@ export interface Limits {
   readonly dims: number
   /** Elements that the dimensions of one tensor may declare. */
   readonly elements: number
-  /** List entries, attributes and names that are decoded, all together. */
+  /** Numbers in lists, texts (4 each) and messages (8 each) that are decoded, all together. */
   readonly items: number
   /** Bytes that the model's sparse initializers take once they are dense. */
   readonly sparseBytes: number
@@ -33,12 +33,12 @@ export const defaultLimits: Limits = {
   fileBytes: 2 ** 31 - 1,
   externalBytes: 64 * 2 ** 30,
   depth: 100,
-  nodes: 1_000_000,
+  nodes: 500_000,
   inlinedNodes: 10_000_000,
   nameBytes: 16_384,
   textBytes: 512 * MiB,
   dims: 64,
   elements: 2 ** 40,
-  items: 50_000_000,
+  items: 40_000_000,
   sparseBytes: 256 * MiB,
 }

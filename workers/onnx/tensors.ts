@@ -17,7 +17,6 @@ import {
 import { bytesOfRuns, isPacked, storageFields, type Run, type StorageField } from './storage.ts'
 import { about, counted, quoted, within } from './wire/failure.ts'
 import { wires, type Reader } from './wire/reader.ts'
-import { textOf } from './wire/text.ts'
 import type { Writer } from './wire/writer.ts'
 
 interface TensorDraft extends WithUnknown {
@@ -54,7 +53,7 @@ function addRun(field: StorageField, reader: Reader, draft: TensorDraft, context
     return
   }
   if (bytes && bytes.start === bytes.end) return
-  context.spend(4)
+  context.spend(8)
   draft.runs.push({ field, packed, start: bytes ? bytes.start : fieldStart, end: reader.pos })
 }
 
@@ -70,8 +69,8 @@ const message: Message<TensorDraft> = {
       name: 'string_data',
       wires: [wires.bytes],
       read: (reader, t, context) => {
-        context.spend(1)
-        t.strings.push(textOf(reader.take()))
+        context.spend(4)
+        t.strings.push(reader.text())
       },
     },
     7: run(7),

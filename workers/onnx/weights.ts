@@ -89,7 +89,7 @@ function inNodes(nodes: Graph['nodes']): Finding[] {
 
 function report(label: string, subject: string, tensor: Tensor): Finding[] {
   const { nan, infinite } = nonFiniteIn(tensor)
-  const of = `of ${tensor.dims.reduce((n, d) => n * d, 1)} values`
+  const of = `among ${tensor.dims.reduce((n, d) => n * d, 1)} values`
   return [
     ...(nan > 0 ? [{ code: 'onnx.nan-weights', message: `${label} has ${nan} NaN ${of}`, subject }] : []),
     ...(infinite > 0

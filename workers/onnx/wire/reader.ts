@@ -1,5 +1,6 @@
 import { AlambicError } from '../../protocol/errors.ts'
 import type { Int } from '../../graph/attributes.ts'
+import { textOf } from './text.ts'
 
 /** Wire types of protobuf's encoding; groups (3 and 4) are obsolete and no ONNX message has any. */
 export const wires = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
@@ -105,19 +106,24 @@ export class Reader {
 
   /** The value of a length-delimited field, as a view. */
   take(): Uint8Array {
-    const start = this.#delimited()
+    const start = this.delimited()
     return this.bytes.subarray(start, this.pos)
+  }
+
+  text(): string {
+    const start = this.delimited()
+    return textOf(this.bytes, start, this.pos)
   }
 
   /** A reader of the message in a length-delimited field. */
   message(): Reader {
-    const start = this.#delimited()
+    const start = this.delimited()
     return new Reader(this.bytes, start, this.pos)
   }
 
   skip(): void {
     if (this.wire === wires.varint) this.varint()
-    else if (this.wire === wires.bytes) this.#delimited()
+    else if (this.wire === wires.bytes) this.delimited()
     else this.#take(this.wire === wires.fixed64 ? 8 : 4)
   }
 
@@ -126,7 +132,8 @@ export class Reader {
     return this.bytes.subarray(this.fieldStart, this.pos)
   }
 
-  #delimited(): number {
+  /** Moves behind a length-delimited value and tells where it begins. */
+  delimited(): number {
     this.varint()
     const length = this.high * 2 ** 32 + this.low
     return this.#take(length)

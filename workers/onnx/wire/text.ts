@@ -10,21 +10,24 @@ const ESCAPE = 0xdc00
 /** Below this a loop over ASCII beats a call to the decoder. */
 const SHORT = 32
 
-export function textOf(bytes: Uint8Array): string {
-  if (bytes.length <= SHORT) {
-    const ascii = asciiOf(bytes)
+/** The text in `bytes` from `start` to `end`. */
+export function textOf(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (end - start <= SHORT) {
+    const ascii = asciiOf(bytes, start, end)
     if (ascii !== undefined) return ascii
   }
+  const part = bytes.subarray(start, end)
   try {
-    return strict.decode(bytes)
+    return strict.decode(part)
   } catch {
-    return escapedText(bytes)
+    return escapedText(part)
   }
 }
 
-function asciiOf(bytes: Uint8Array): string | undefined {
+function asciiOf(bytes: Uint8Array, start: number, end: number): string | undefined {
   let text = ''
-  for (const byte of bytes) {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number
     if (byte > 0x7f) return undefined
     text += String.fromCharCode(byte)
   }
