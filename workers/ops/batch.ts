@@ -10,6 +10,8 @@ import { spellShape } from './shape/call.ts'
 
 /** A name that no model uses for a size; it stands for the batch while the graph is looked through. */
 const BATCH = 'alambic_batch'
+/** A batch size that no constant of a model has by chance. */
+const PROBE = 7919
 
 export interface BatchOptions {
   /** The inputs that have the batch as axis 0; unless told, those whose axis 0 equals the first input's. */
@@ -32,6 +34,8 @@ export function setBatch(graph: Graph, n: Dim, options: BatchOptions = {}): Grap
   })
   const inferred = orExplain(() => inferTypes(freeReshapes(open, old), { strict: true }))
   checkOutputs(graph, inferred, old)
+  // A name fits beside any number; a size that no constant has shows where one is tied to the old batch.
+  orExplain(() => bindDims(inferred, { [BATCH]: PROBE }, { strict: true }))
   return bindDims(inferred, { [BATCH]: n })
 }
 

@@ -2,7 +2,7 @@ import type { Dim, Shape } from '../graph/types.ts'
 
 /**
  * Arithmetic on sizes that may be symbolic. A size is a polynomial with integer coefficients over atoms: names
- * (`N`) and quotients (`floor((H + 1)/2)`), all of them at least zero. Sums and products have one canonical spelling,
+ * (`N`, at least zero) and quotients (`floor((H + 1)/2)`). Sums and products have one canonical spelling,
  * so that two equal sizes are equal strings: `2*H*W + N - 1`. `'?'` in gives `'?'` out.
  */
 interface Term {
@@ -16,6 +16,8 @@ const UNKNOWN = '?'
 /** Longer expressions help nobody and could grow without bound. */
 const MAX_SPELLING = 160
 const MAX_TERMS = 24
+/** A spelling like (a + b)*(c + d)*… must not be multiplied out. */
+const MAX_PRODUCT = 1024
 
 // --- canonical form -------------------------------------------------------------------------------------------
 
@@ -55,7 +57,12 @@ function spell(p: Polynomial): Dim {
   if (p.length === 1 && first.atoms.length === 0) return first.factor
   const [only] = first.atoms
   if (p.length === 1 && first.atoms.length === 1 && first.factor === 1 && only !== undefined) return unquote(only)
-  const text = p
+  const text = spellSum(p)
+  return text.length > MAX_SPELLING ? UNKNOWN : text
+}
+
+const spellSum = (p: Polynomial): string =>
+  p
     .map((t, i) => {
       const size = Math.abs(t.factor)
       const body = [...(size === 1 && t.atoms.length > 0 ? [] : [String(size)]), ...t.atoms].join('*')
@@ -63,13 +70,12 @@ function spell(p: Polynomial): Dim {
       return sign + body
     })
     .join('')
-  return text.length > MAX_SPELLING ? UNKNOWN : text
-}
 
 // --- reading ----------------------------------------------------------------------------------------------------
 
 const plainName = /^[A-Za-z_][\w.]*$/
-const quote = (name: string) => (plainName.test(name) || name.startsWith('floor(') ? name : `\`${name}\``)
+/** A name that is no identifier, so that it can stand in an expression. */
+const quote = (name: string) => (plainName.test(name) ? name : `\`${name.replaceAll('`', '‘')}\``)
 const unquote = (name: string) => (name.startsWith('`') ? name.slice(1, -1) : name)
 
 const token = /\s*(?:(\d+)|([A-Za-z_][\w.]*)|(`[^`]*`)|(\/\/|[-+*/()]))/y
@@ -122,7 +128,7 @@ class Reader {
     while (product) {
       if (this.#take('*')) {
         const next = this.#factor()
-        product = next && times(product, next)
+        product = next && product.length * next.length <= MAX_PRODUCT ? times(product, next) : undefined
       } else if (this.#take('//')) {
         product = this.#quotient(product)
       } else return product
@@ -191,16 +197,16 @@ function quotient(p: Polynomial, k: number): Polynomial {
 
 function flattened(p: Polynomial, k: number): Polynomial {
   const inner = nestedQuotient(p)
-  if (inner) {
+  if (inner && Number.isSafeInteger(inner.divisor * k)) {
     const sum = plus(inner.numerator, constant(inner.divisor * constantPart(p)))
     return quotient(sum, inner.divisor * k)
   }
   const common = p.filter((t) => t.atoms.length > 0).reduce((g, t) => gcd(t.factor, g), k)
   const shrunk = p.map((t) => ({ ...t, factor: Math.floor(t.factor / common) })).filter((t) => t.factor !== 0)
   if (k / common === 1) return shrunk
-  const text = spell(shrunk)
-  const bare = typeof text === 'number' || plainName.test(text) || text.startsWith('`')
-  return atom(`floor(${bare ? quote(String(text)) : `(${text})`}/${k / common})`)
+  const text = spellSum(shrunk)
+  const bare = shrunk.length === 1 && shrunk[0]?.atoms.length === 1 && shrunk[0].factor === 1
+  return atom(`floor(${bare ? text : `(${text})`}/${k / common})`)
 }
 
 const quotientSpelling = /^floor\((.*)\/(\d+)\)$/
@@ -251,7 +257,8 @@ export const subtract = (a: Dim, b: Dim): Dim =>
   isNumber(a) && isNumber(b) ? a - b : b === 0 ? a : symbolic(a, b, (x, y) => plus(x, scaled(y, -1)))
 
 export function multiply(a: Dim, b: Dim): Dim {
-  if (isNumber(a) && isNumber(b)) return a * b
+  // Adding 0 keeps −0, from coming out of 0·(−1).
+  if (isNumber(a) && isNumber(b)) return a * b + 0
   if (a === 0 || b === 0) return 0
   if (a === 1) return b
   return b === 1 ? a : symbolic(a, b, times)
@@ -260,7 +267,7 @@ export function multiply(a: Dim, b: Dim): Dim {
 /** ⌊a/b⌋ for a ≥ 0 and a known positive b; symbolic divisors must divide exactly. */
 export function floorDivide(a: Dim, b: Dim): Dim {
   if (b === 1) return a
-  if (isNumber(a) && isNumber(b)) return b === 0 ? UNKNOWN : Math.floor(a / b)
+  if (isNumber(a) && isNumber(b)) return b === 0 ? UNKNOWN : Math.floor(a / b) + 0
   if (isNumber(b)) return b > 0 && a !== UNKNOWN ? spell(quotient(polynomial(a), b)) : UNKNOWN
   return exactDivide(a, b)
 }
@@ -276,11 +283,17 @@ export const exactDivide = (a: Dim, b: Dim): Dim => {
 /** Number of elements of a shape. */
 export const product = (shape: Shape): Dim => shape.reduce(multiply, 1)
 
-/** The least value that a size can have, atoms being at least zero; -Infinity when a term is subtracted. */
+/** The least value that a size can have when every name is at least zero; -Infinity when something is subtracted. */
 function leastOf(dim: Dim): number {
   if (isNumber(dim)) return dim
   const p = polynomial(dim)
-  return p.some((t) => t.atoms.length > 0 && t.factor < 0) ? -Infinity : constantPart(p)
+  return p.every((t) => t.atoms.length === 0 || (t.factor > 0 && t.atoms.every(isSize))) ? constantPart(p) : -Infinity
+}
+
+/** Names are sizes; a quotient is one when its numerator is. */
+function isSize(name: string): boolean {
+  const match = quotientSpelling.exec(name)
+  return !match || leastOf(match[1] ?? '') >= 0
 }
 
 /** Whether a < b for every value of the symbols (true), for none (false), or for some (undefined). */
@@ -353,3 +366,10 @@ export const generalize = (a: Shape | undefined, b: Shape | undefined): Shape | 
   a && b && a.length === b.length ? a.map((d, i) => (d === b[i] ? d : UNKNOWN)) : undefined
 
 export const unknownDims = (rank: number): Shape => new Array<Dim>(rank).fill(UNKNOWN)
+
+/** No tensor has more axes; a file that claims so must not make us build such a shape. */
+const MAX_RANK = 64
+
+/** A shape of which only the rank is known, itself perhaps unknown. */
+export const openShape = (rank: Dim | undefined): Shape | undefined =>
+  isNumber(rank) && Number.isInteger(rank) && rank >= 0 && rank <= MAX_RANK ? unknownDims(rank) : undefined

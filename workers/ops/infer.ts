@@ -7,7 +7,7 @@ import type { Problem } from '../graph/verify.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import { Knowledge } from './infer/knowledge.ts'
 import { Session } from './infer/session.ts'
-import { knownRuleOf, notCovered, typeRuleOf } from './shape.ts'
+import { applyRule, knownRuleOf, notCovered, typeRuleOf } from './shape.ts'
 import { Call, type Scope } from './shape/call.ts'
 import { contentOf, type Content } from './shape/content.ts'
 
@@ -162,7 +162,7 @@ export const inferOutputs: InferOutputs = (node, builder) => {
   const scope = scopeOf(builder)
   if (!rule) return []
   const call = callOf(node, builder, scope)
-  const types = rule(call)
+  const types = applyRule(rule, call)
   scope.learn(node, call)
   return types
 }

@@ -1,7 +1,8 @@
 import type { OpType } from '../graph/schema.ts'
+import { asTensor } from '../graph/types.ts'
 import { COMPOSITES } from './composites.ts'
 import { alambic } from './shape/alambic.ts'
-import type { LooseTypeRules, TypeRule, TypeRules } from './shape/call.ts'
+import type { Call, LooseTypeRules, OutputTypes, TypeRule, TypeRules } from './shape/call.ts'
 import { control } from './shape/control.ts'
 import { conv } from './shape/conv.ts'
 import { elementwise } from './shape/elementwise.ts'
@@ -70,6 +71,20 @@ const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined 
 export const typeRuleOf = (op: string, domain: string): TypeRule | undefined => {
   const table = own(domains, domain)
   return table && own(table, op)
+}
+
+/** What a rule says of a call, once it is sure that tensors of such sizes can exist. */
+export function applyRule(rule: TypeRule, call: Call): OutputTypes {
+  const types = rule(call)
+  for (const [i, type] of types.entries()) {
+    const impossible = asTensor(type)?.shape?.find((d) => typeof d === 'number' && !(Number.isInteger(d) && d >= 0))
+    if (impossible === undefined || !call.node.outputs[i]) continue
+    throw call.contradiction(
+      `its output "${call.node.outputs[i]}" would have the size ${impossible}`,
+      'sizes of at least 0',
+    )
+  }
+  return types
 }
 
 /** The rule that finds an operator's output elements from known input elements. */

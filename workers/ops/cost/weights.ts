@@ -17,6 +17,7 @@ const standard: { readonly [Op in OpType]?: readonly number[] } = {
   CausalConvWithState: [1, 2],
   Gemm: [0, 1, 2],
   MatMul: operands,
+  Einsum: [0, 1, 2, 3],
   MatMulInteger: operands,
   QLinearMatMul: [0, 3],
   BatchNormalization: [1, 2],

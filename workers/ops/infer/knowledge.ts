@@ -1,5 +1,6 @@
 import type { Tensor } from '../../graph/tensor.ts'
-import { tensorType, type Shape, type ValueType } from '../../graph/types.ts'
+import { asTensor, tensorType, type Shape, type ValueType } from '../../graph/types.ts'
+import { unify } from '../dims.ts'
 import type { Scope } from '../shape/call.ts'
 import { contentOf, type Content } from '../shape/content.ts'
 
@@ -52,6 +53,14 @@ function refineShape(first: Shape | undefined, second: Shape | undefined): Shape
   if (!first || !second) return first ?? second
   if (first.length !== second.length || !first.includes('?')) return first
   return first.map((d, i) => (d === '?' ? (second[i] ?? '?') : d))
+}
+
+/** A declared type of an input or output, with what inference adds: open parts, and numbers where names stand. */
+export function complete(declared: ValueType, inferred: ValueType | undefined): ValueType {
+  const refined = refine(declared, inferred) ?? declared
+  const other = asTensor(inferred)?.shape
+  if (refined.kind !== 'tensor' || other?.length !== refined.shape?.length || !other) return refined
+  return { ...refined, shape: refined.shape?.map((d, i) => unify(d, other[i] ?? '?') ?? d) }
 }
 
 /** Whether anything at all is known: a dtype, a rank, a kind. */

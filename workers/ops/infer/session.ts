@@ -3,10 +3,10 @@ import type { Graph } from '../../graph/graph.ts'
 import type { LocalFunction, Node } from '../../graph/graph.ts'
 import type { ValueType } from '../../graph/types.ts'
 import { AlambicError } from '../../protocol/errors.ts'
-import { knownRuleOf, typeRuleOf } from '../shape.ts'
+import { applyRule, knownRuleOf, typeRuleOf } from '../shape.ts'
 import { Call, type BodyTypes, type OutputTypes, type Scope } from '../shape/call.ts'
 import type { Content } from '../shape/content.ts'
-import { Knowledge, refine, saysSomething } from './knowledge.ts'
+import { complete, Knowledge, refine, saysSomething } from './knowledge.ts'
 
 /** How often nodes of subgraphs and local functions may be looked at: nests of loops and calls could explode. */
 const BODY_BUDGET = 200_000
@@ -88,7 +88,7 @@ export class Session {
       return typed
     })
     try {
-      const types = rule(call)
+      const types = applyRule(rule, call)
       const contents = knownRuleOf(node.op, node.domain)?.(call) ?? NOTHING
       return { types, contents, node: bodies.size > 0 ? withBodies(node, bodies) : node }
     } catch (error) {
@@ -128,8 +128,8 @@ export class Session {
     return graph.with({
       nodes,
       types,
-      inputs: graph.inputs.map((v) => ({ ...v, type: refine(v.type, scope.type(v.name)) ?? v.type })),
-      outputs: graph.outputs.map((v) => ({ ...v, type: refine(v.type, scope.type(v.name)) ?? v.type })),
+      inputs: graph.inputs.map((v) => ({ ...v, type: complete(v.type, scope.type(v.name)) })),
+      outputs: graph.outputs.map((v) => ({ ...v, type: complete(v.type, scope.type(v.name)) })),
     })
   }
 

@@ -86,7 +86,7 @@ export class Call<A = LooseAttributes> {
 
   /** The elements of input `i` as sizes, some perhaps symbolic. */
   sizes(i: number): readonly Dim[] | undefined {
-    return this.content(i)?.values
+    return this.content(i)?.values.map((v) => (typeof v === 'number' && !Number.isFinite(v) ? '?' : v))
   }
 
   /** The single element of input `i`, when it is a known number. */

@@ -18,15 +18,20 @@ export const vector = (values: readonly Dim[]): Content => ({ dims: [values.leng
 
 const readable = new Set(['i64', 'i32', 'i16', 'i8', 'u8', 'u16', 'u32', 'u64', 'bool', 'f32', 'f64', 'f16', 'bf16'])
 
+/** Also no single dimension is large: [0, 10⁹] has no elements, but nobody should walk along it. */
+const isSmall = (dims: readonly number[]): boolean =>
+  sizeOf(dims) <= MAX_CONTENT && dims.every((d) => Number.isInteger(d) && d >= 0 && d <= MAX_CONTENT)
+
 /** The elements of a constant, when it is small and numeric. */
 export function contentOf(tensor: Tensor): Content | undefined {
-  if (!readable.has(tensor.dtype) || sizeOf(tensor.dims) > MAX_CONTENT) return undefined
-  return { dims: tensor.dims, values: numbersOf(tensor) }
+  if (!readable.has(tensor.dtype) || !isSmall(tensor.dims)) return undefined
+  const values = numbersOf(tensor)
+  return values.length === sizeOf(tensor.dims) ? { dims: tensor.dims, values } : undefined
 }
 
 /** All elements as numbers, when all are known. */
 export const numbersIn = (content: Content | undefined): readonly number[] | undefined =>
-  content?.values.every((v) => typeof v === 'number') ? content.values : undefined
+  content?.values.every((v): v is number => typeof v === 'number' && Number.isFinite(v)) ? content.values : undefined
 
 /** Row-major strides of a static shape. */
 export function stridesOf(dims: readonly number[]): number[] {
@@ -37,10 +42,9 @@ export function stridesOf(dims: readonly number[]): number[] {
 
 /** A content of `dims` whose element at each index is `at(index)`; undefined when it would be too large. */
 export function build(dims: readonly number[], at: (index: readonly number[]) => Dim): Content | undefined {
-  const size = sizeOf(dims)
-  if (size > MAX_CONTENT || dims.some((d) => d < 0)) return undefined
+  if (!isSmall(dims)) return undefined
   const strides = stridesOf(dims)
-  const values = Array.from({ length: size }, (_, flat) =>
+  const values = Array.from({ length: sizeOf(dims) }, (_, flat) =>
     at(dims.map((d, i) => Math.floor(flat / (strides[i] ?? 1)) % d)),
   )
   return { dims, values }

@@ -84,7 +84,7 @@ function unstacked(type: ValueType | undefined, axis: number): { element: ValueT
 function scan(c: Call<ScanAttributes>): OutputTypes {
   const batched = c.opset < 9
   const skip = batched ? 1 : 0
-  const scanned = c.attr.num_scan_inputs ?? 1
+  const scanned = Math.max(0, Math.min(c.attr.num_scan_inputs ?? 1, c.node.inputs.length))
   const states = c.node.inputs.length - skip - scanned
   const drop = (type: ValueType | undefined) => (batched ? unstacked(type, 0).element : type)
   const first = Array.from({ length: Math.max(0, states) }, (_, i) => drop(c.valueType(i + skip)))

@@ -1,6 +1,7 @@
+import type { PlainAttributes } from '../../graph/attributes.ts'
 import { dtypeOf, type DType } from '../../graph/dtype.ts'
-import { tensorType, type Dim, type Shape } from '../../graph/types.ts'
-import { add, ceilDivide, floorDivide, isNumber, less, subtract, unknownDims } from '../dims.ts'
+import { tensorType, type Dim } from '../../graph/types.ts'
+import { add, ceilDivide, floorDivide, isNumber, less, openShape, subtract } from '../dims.ts'
 import type { Call, OutputTypes, TypeRules } from './call.ts'
 
 const random = (c: Call<{ readonly dtype?: number; readonly shape?: readonly number[] }>): OutputTypes =>
@@ -25,31 +26,20 @@ export function rangeLength(start: Dim, limit: Dim, delta: Dim): Dim {
 }
 
 function constantOfShape(c: Call<{ readonly value?: { readonly dtype: DType } }>): OutputTypes {
-  const rank = c.dim(0, 0)
-  const shape: Shape | undefined = c.sizes(0) ?? (isNumber(rank) ? unknownDims(rank) : undefined)
-  return c.out(c.attr.value?.dtype ?? 'f32', shape)
+  return c.out(c.attr.value?.dtype ?? 'f32', c.sizes(0) ?? openShape(c.dim(0, 0)))
 }
 
-function constant(c: Call): OutputTypes {
-  const attribute = Object.entries(c.node.attributes).find(([name]) => name in constantKinds)
-  if (!attribute) return [undefined]
-  const [name, { value }] = attribute
-  const { dtype, list } = constantKinds[name as keyof typeof constantKinds]
-  if (dtype) return c.out(dtype, list ? [(value as readonly unknown[]).length] : [])
-  const tensor = value as { readonly dtype: DType; readonly dims: readonly number[] }
-  return c.out(tensor.dtype, tensor.dims)
+/** The one attribute that a Constant has says what it is; a tensor brings its own type. */
+function constant(c: Call<PlainAttributes<'Constant'>>): OutputTypes {
+  const { value, value_float, value_floats, value_int, value_ints, value_string, value_strings } = c.attr
+  if (value) return c.out(value.dtype, value.dims)
+  if (value_int !== undefined) return c.out('i64', [])
+  if (value_ints) return c.out('i64', [value_ints.length])
+  if (value_float !== undefined) return c.out('f32', [])
+  if (value_floats) return c.out('f32', [value_floats.length])
+  if (value_string !== undefined) return c.out('string', [])
+  return value_strings ? c.out('string', [value_strings.length]) : [undefined]
 }
-
-/** The attributes that a Constant can have; a tensor brings its own type. */
-export const constantKinds = {
-  value: { dtype: undefined, list: false },
-  value_float: { dtype: 'f32', list: false },
-  value_floats: { dtype: 'f32', list: true },
-  value_int: { dtype: 'i64', list: false },
-  value_ints: { dtype: 'i64', list: true },
-  value_string: { dtype: 'string', list: false },
-  value_strings: { dtype: 'string', list: true },
-} as const
 
 /** Operators that make a tensor out of nothing, of a shape or of a few numbers. */
 export const generate = {

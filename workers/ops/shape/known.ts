@@ -40,7 +40,7 @@ const variadic =
   <A>(c: Call<A>) => [
     combine(
       c.inputsFrom(0).map((i) => c.content(i)),
-      (values) => values.reduce(f),
+      (values) => (values.length > 0 ? values.reduce(f) : '?'),
     ),
   ]
 

@@ -9,6 +9,7 @@ import {
   product,
   subtract,
   unify,
+  openShape,
   unknownDims,
 } from '../dims.ts'
 import { broadcastShapes } from './broadcast.ts'
@@ -56,8 +57,7 @@ const mismatch = <A>(c: Call<A>, input: Shape, target: Shape) =>
 function reshapeShape(c: Call<{ readonly shape?: readonly number[]; readonly allowzero?: number }>): Shape | undefined {
   const target = c.attr.shape ?? c.sizes(1)
   if (target) return reshaped(c, c.shape(0), target, (c.attr.allowzero ?? 0) !== 0)
-  const rank = c.rank(1) === 1 ? c.dim(1, 0) : undefined
-  return isNumber(rank) ? unknownDims(rank) : undefined
+  return c.rank(1) === 1 ? openShape(c.dim(1, 0)) : undefined
 }
 
 function flattenShape(c: Call<{ readonly axis?: number }>): Shape {
@@ -81,7 +81,7 @@ function squeezeShape(c: Call<AxesAttribute>): Shape | undefined {
   if (!shape) return undefined
   const axes = givenAxes(c)
   if (!axes) {
-    if (c.has(1)) return isNumber(c.dim(1, 0)) ? unknownDims(shape.length - Number(c.dim(1, 0))) : undefined
+    if (c.has(1)) return openShape(subtract(shape.length, c.dim(1, 0)))
     return shape.every(isNumber) ? shape.filter((d) => d !== 1) : undefined
   }
   const gone = new Set(axes.map((a) => requireAxis(c, a, shape.length)))
@@ -96,7 +96,7 @@ function unsqueezeShape(c: Call<AxesAttribute>): Shape | undefined {
   const shape = c.shape(0)
   const axes = givenAxes(c)
   if (!shape) return undefined
-  if (!axes) return isNumber(c.dim(1, 0)) ? unknownDims(shape.length + Number(c.dim(1, 0))) : undefined
+  if (!axes) return openShape(add(shape.length, c.dim(1, 0)))
   const rank = shape.length + axes.length
   const added = new Set(axes.map((a) => requireAxis(c, a, rank)))
   if (added.size !== axes.length)
@@ -183,7 +183,7 @@ function split(c: Call<SplitAttributes>): OutputTypes {
 // --- Expand, Tile, Pad -------------------------------------------------------------------------------------------
 
 function expandShape(c: Call): Shape | undefined {
-  const target = c.sizes(1) ?? (isNumber(c.dim(1, 0)) ? unknownDims(Number(c.dim(1, 0))) : undefined)
+  const target = c.sizes(1) ?? openShape(c.dim(1, 0))
   const shape = c.shape(0)
   if (!target || !shape) return undefined
   const result = broadcastShapes(shape, target)

@@ -13,7 +13,9 @@ const attention =
     const third = exactDivide(c.dim(1, -1), 3)
     const [hidden, keys] = [sizes?.[2] ?? third, sizes?.[1] ?? third]
     const heads = c.int('num_heads') ?? '?'
-    const total = c.has(past) ? add(c.dim(past, 3), c.dim(0, 1)) : c.dim(0, 1)
+    // A shared buffer has its final length from the start.
+    const grows = c.int('past_present_share_buffer') ? 0 : c.dim(0, 1)
+    const total = c.has(past) ? add(c.dim(past, 3), grows) : c.dim(0, 1)
     const dtype = scale === undefined ? c.dtype(0) : c.dtype(scale)
     return [
       tensorType(dtype, [c.dim(0, 0), c.dim(0, 1), hidden]),
@@ -29,7 +31,8 @@ function multiHead(c: Call): OutputTypes {
   const size = packed ? c.dim(0, 4) : exactDivide(c.dim(0, 2), heads)
   const length = packed ? c.dim(0, 1) : keyRank === 4 ? c.dim(1, 2) : c.dim(1, 1)
   const value = c.rank(2) === 4 ? multiply(heads, c.dim(2, 3)) : c.has(2) ? c.dim(2, 2) : multiply(heads, size)
-  const total = c.has(6) ? add(c.dim(6, 2), length) : length
+  const shared = c.has(8)
+  const total = c.has(6) ? add(c.dim(6, 2), shared ? 0 : length) : length
   return [
     tensorType(c.dtype(0), c.rank(0) === undefined ? undefined : [c.dim(0, 0), c.dim(0, 1), value]),
     tensorType(c.dtype(0), [c.dim(0, 0), heads, total, size]),

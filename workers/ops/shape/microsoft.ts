@@ -1,5 +1,5 @@
 import { tensorType, type Dim, type Shape } from '../../graph/types.ts'
-import { add, exactDivide, unknownDims } from '../dims.ts'
+import { add, exactDivide, multiply, unknownDims } from '../dims.ts'
 import { broadcastInputs } from './broadcast.ts'
 import { likeInput, withDim, requireAxis, type Call, type LooseTypeRules, type OutputTypes } from './call.ts'
 import { convShape } from './conv.ts'
@@ -115,6 +115,16 @@ function dynamicLstm(c: Call): OutputTypes {
   return [tensorType(c.dtype(0), [c.dim(0, 0), directions, c.dim(0, 1), hidden]), state, state]
 }
 
+/** Rows of a quantized table; in bytes, its last axis holds 8/bits elements each. */
+function gatherQuantized(c: Call): OutputTypes {
+  const [data, indices] = [c.shape(0), c.shape(1)]
+  if (!data || !indices) return c.out(c.dtype(2), undefined)
+  const axis = requireAxis(c, c.int('gather_axis') ?? 0, data.length)
+  const perByte = c.dtype(0) === 'u8' ? Math.floor(8 / (c.int('bits') ?? 4)) : 1
+  const table = withDim(data, data.length - 1, multiply(data.at(-1) ?? '?', perByte))
+  return c.out(c.dtype(2), [...table.slice(0, axis), ...indices, ...table.slice(axis + 1)])
+}
+
 const halved = (c: Call): OutputTypes => {
   const shape = c.shape(0)
   return c.out(c.dtype(0), shape && withDim(shape, shape.length - 1, exactDivide(c.dim(0, -1), 2)))
@@ -141,13 +151,7 @@ export const microsoft: LooseTypeRules = {
   FusedConv: (c) => c.out(c.dtype(0), convShape(c.as('Conv'))),
   FusedGemm: (c) => c.out(c.dtype(0), gemmShape(c.as('Gemm'))),
   FusedMatMul: fusedMatmul,
-  GatherBlockQuantized: (c) => {
-    const [data, indices] = [c.shape(0), c.shape(1)]
-    const axis = data && requireAxis(c, c.int('gather_axis') ?? 0, data.length)
-    const gathered =
-      data && indices && axis !== undefined ? [...data.slice(0, axis), ...indices, ...data.slice(axis + 1)] : undefined
-    return c.out(c.dtype(2), gathered)
-  },
+  GatherBlockQuantized: gatherQuantized,
   Gelu: likeInput,
   GemmFastGelu: (c) => c.out(c.dtype(0), matmulShape(c)),
   GroupNorm: likeInput,

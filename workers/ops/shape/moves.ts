@@ -120,7 +120,8 @@ function slice(c: Call<PlainAttributes<'Slice'>>): Known {
   const taken = data.dims.map((d) => Array.from({ length: d }, (_, i) => i))
   for (const [i, a] of axes.entries()) {
     const [axis, start, end, step] = [axisOf(a, data.dims.length), starts[i], ends[i], steps[i]]
-    if (axis === undefined || !isNumber(start) || !isNumber(end) || !isNumber(step)) return NOTHING
+    if (axis === undefined || !isNumber(start) || !isNumber(end) || !isNumber(step) || !Number.isInteger(step))
+      return NOTHING
     taken[axis] = positions(data.dims[axis] ?? 0, start, end, step)
   }
   return [

@@ -1,5 +1,5 @@
 import { tensorType, type Shape } from '../../graph/types.ts'
-import { exactDivide, isNumber, multiply } from '../dims.ts'
+import { exactDivide, isNumber, multiply, openShape } from '../dims.ts'
 import { withDim, type Call, type TypeRules } from './call.ts'
 import { slidShape, windowsOf, type WindowAttributes } from './window.ts'
 
@@ -57,8 +57,7 @@ export const pool = {
   },
   AffineGrid: (c) => {
     const size = c.sizes(1)
-    const rank = c.rank(1) === 1 ? c.dim(1, 0) : '?'
-    if (!size) return c.out(c.dtype(0), isNumber(rank) ? new Array<'?'>(rank).fill('?') : undefined)
+    if (!size) return c.out(c.dtype(0), openShape(c.dim(1, 0)))
     return c.out(c.dtype(0), [size[0] ?? '?', ...size.slice(2), size.length - 2])
   },
   LRN: (c) => [c.valueType(0)],

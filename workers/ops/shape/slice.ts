@@ -1,5 +1,5 @@
 import type { Dim, Shape } from '../../graph/types.ts'
-import { add, ceilDivide, isNumber, less, subtract, unknownDims } from '../dims.ts'
+import { add, ceilDivide, isNumber, less, openShape, subtract, unknownDims } from '../dims.ts'
 import { requireAxis, type Call } from './call.ts'
 
 interface SliceAttributes {
@@ -20,7 +20,7 @@ export interface SliceBounds {
 export function sliceBounds<A extends SliceAttributes>(c: Call<A>): SliceBounds {
   const starts = c.attr.starts ?? c.sizes(1)
   const ends = c.attr.ends ?? c.sizes(2)
-  const count = starts?.length ?? ends?.length ?? (isNumber(c.dim(1, 0)) ? Number(c.dim(1, 0)) : undefined)
+  const count = (starts ?? ends ?? openShape(c.dim(1, 0)))?.length
   const inOrder = count === undefined ? undefined : Array.from({ length: count }, (_, i) => i)
   const axes = c.attr.axes ?? (c.has(3) ? c.numbers(3) : inOrder)
   const steps = c.has(4) ? c.sizes(4) : axes?.map(() => 1)
