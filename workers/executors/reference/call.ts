@@ -97,6 +97,11 @@ export class Call {
     return this.#attributes[name] as Tensor | undefined
   }
 
+  /** The bytes of a sparse tensor. */
+  sparse(name: string): Uint8Array | undefined {
+    return this.#attributes[name] as Uint8Array | undefined
+  }
+
   graph(name: string): Graph {
     const value = this.#attributes[name]
     return value instanceof Graph ? value : this.fail(`attribute "${name}" is missing`)

@@ -37,11 +37,11 @@ function forEachTap(c: Convolution, visit: (tap: Tap, xPlane: number, weight: nu
 /** y[n,m,o] = Σ w[m,i,k] · x[n,i,o·stride + k·dilation − pad] */
 export function convolve(x: Float64Array, w: Float64Array, c: Convolution): Float64Array {
   const y = new Float64Array(c.batch * c.outputs * sizeOf(c.geometry.output))
-  forEachTap(c, ({ outputs, inputs }, xPlane, weight, yPlane) => {
+  forEachTap(c, ({ outputs, inputs, length, step }, xPlane, weight, yPlane) => {
     const factor = w[weight] as number
-    for (let j = 0; j < outputs.length; j++) {
-      const at = yPlane + (outputs[j] as number)
-      y[at] = (y[at] as number) + factor * (x[xPlane + (inputs[j] as number)] as number)
+    for (let r = 0; r < outputs.length; r++) {
+      const [to, from] = [yPlane + (outputs[r] as number), xPlane + (inputs[r] as number)]
+      for (let j = 0; j < length; j++) y[to + j] = (y[to + j] as number) + factor * (x[from + j * step] as number)
     }
   })
   return y
@@ -50,11 +50,14 @@ export function convolve(x: Float64Array, w: Float64Array, c: Convolution): Floa
 /** The gradient by the input, which is also the transposed convolution: dx[i] += w · dy[o] over the same pairs. */
 export function convolveInputGrad(dy: Float64Array, w: Float64Array, c: Convolution): Float64Array {
   const dx = new Float64Array(c.batch * c.inputs * sizeOf(c.geometry.input))
-  forEachTap(c, ({ outputs, inputs }, xPlane, weight, yPlane) => {
+  forEachTap(c, ({ outputs, inputs, length, step }, xPlane, weight, yPlane) => {
     const factor = w[weight] as number
-    for (let j = 0; j < outputs.length; j++) {
-      const at = xPlane + (inputs[j] as number)
-      dx[at] = (dx[at] as number) + factor * (dy[yPlane + (outputs[j] as number)] as number)
+    for (let r = 0; r < outputs.length; r++) {
+      const [from, to] = [yPlane + (outputs[r] as number), xPlane + (inputs[r] as number)]
+      for (let j = 0; j < length; j++) {
+        const at = to + j * step
+        dx[at] = (dx[at] as number) + factor * (dy[from + j] as number)
+      }
     }
   })
   return dx
@@ -63,10 +66,11 @@ export function convolveInputGrad(dy: Float64Array, w: Float64Array, c: Convolut
 /** The gradient by the filter: dw = Σ dy[o] · x[i] over the same pairs. */
 export function convolveFilterGrad(dy: Float64Array, x: Float64Array, c: Convolution): Float64Array {
   const dw = new Float64Array((c.outputs * c.inputs * sizeOf(c.geometry.kernel)) / c.group)
-  forEachTap(c, ({ outputs, inputs }, xPlane, weight, yPlane) => {
+  forEachTap(c, ({ outputs, inputs, length, step }, xPlane, weight, yPlane) => {
     let sum = 0
-    for (let j = 0; j < outputs.length; j++) {
-      sum += (dy[yPlane + (outputs[j] as number)] as number) * (x[xPlane + (inputs[j] as number)] as number)
+    for (let r = 0; r < outputs.length; r++) {
+      const [o, i] = [yPlane + (outputs[r] as number), xPlane + (inputs[r] as number)]
+      for (let j = 0; j < length; j++) sum += (dy[o + j] as number) * (x[i + j * step] as number)
     }
     dw[weight] = (dw[weight] as number) + sum
   })

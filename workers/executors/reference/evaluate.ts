@@ -4,7 +4,7 @@ import { subgraphsOf, type Graph, type LocalFunction, type Node } from '../../gr
 import type { Tensor } from '../../graph/tensor.ts'
 import { Call, type Kernel } from './call.ts'
 import { kernelOf } from './kernels.ts'
-import { fromTensor, roundStored, type Value, type Values } from './value.ts'
+import { array, fromTensor, stored, type Value, type Values } from './value.ts'
 
 export interface EvaluateOptions {
   /** `f64`: float32 tensors are computed and stored as float64, for finite differences. */
@@ -27,7 +27,7 @@ export function evaluate(graph: Graph, feeds: Feeds, options: EvaluateOptions = 
   run.check(graph.nodes)
   const given = graph.inputs.map(({ name }) => {
     const feed = feeds[name]
-    if (feed) return 'bytes' in feed ? fromTensor(feed) : feed
+    if (feed) return 'bytes' in feed ? fromTensor(feed) : run.admit(feed)
     if (graph.initializers.has(name)) return undefined
     throw new AlambicError('reference.missing-feed', `the graph's input "${name}" was not fed`, { subject: name })
   })
@@ -86,6 +86,12 @@ class Run {
   constructor({ precision, functions = [] }: EvaluateOptions) {
     this.#exact = precision === 'f64'
     this.#functions = functions
+  }
+
+  /** A fed value; a copy that is rounded to its dtype, so that the caller's own stays as it is. */
+  admit(value: Value): Value {
+    if (value.kind !== 'tensor' || !(value.data instanceof Float64Array)) return value
+    return stored(array(value.dtype, value.dims, value.data.slice()), this.#exact)
   }
 
   check(nodes: readonly Node[]): void {
@@ -148,9 +154,7 @@ class Run {
     const runGraph = (graph: Graph, feeds: readonly (Value | undefined)[]) => this.graph(graph, feeds, scope, opsets)
     const outputs = kernel(new Call(node, version, inputs, runGraph, this.#exact))
     const list: readonly (Value | undefined)[] = 'kind' in outputs ? [outputs] : outputs
-    for (const value of list) {
-      if (value?.kind === 'tensor' && !(this.#exact && value.dtype === 'f32')) roundStored(value)
-    }
+    for (const value of list) if (value?.kind === 'tensor') stored(value, this.#exact)
     return list
   }
 

@@ -17,6 +17,7 @@ import { pools } from './kernels/pool.ts'
 import { contribQuantizers, quantizers } from './kernels/quantize.ts'
 import { recurrents } from './kernels/recurrent.ts'
 import { reductions } from './kernels/reduce.ts'
+import { regions } from './kernels/regions.ts'
 import { resizers } from './kernels/resize.ts'
 import { samplers } from './kernels/sampling.ts'
 import { shapes } from './kernels/shape.ts'
@@ -40,6 +41,7 @@ const standard: Kernels = {
   ...generators,
   ...resizers,
   ...samplers,
+  ...regions,
   ...signals,
   ...recurrents,
   ...controls,

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { asAlambicError } from '../../protocol/errors.ts'
 import type { DType } from '../../graph/dtype.ts'
 import type { Graph } from '../../graph/graph.ts'
+import { schemas } from '../../graph/schema.ts'
 import type { ValueType } from '../../graph/types.ts'
 import { decodeData, decodeModel, type DataValue } from '../../onnx/index.ts'
 import { assetsFolder, missing, onnxNodeTests } from '../../testing/assets.ts'
@@ -167,4 +168,10 @@ test('every node test of every operator that the reference executor lists', (con
   expect(failed.map((o) => `${o.name}: ${o.difference}`)).toEqual([])
   expect([...skipped].filter(([, reason]) => reason.endsWith('no reason'))).toEqual([])
   expect(outcomes.length).toBeGreaterThan(1800)
+})
+
+test('an operator of the default domain has a definition, or a reason why not', () => {
+  const listed = new Set([...Object.keys(kernels[''] ?? {}), ...Object.keys(withoutKernel)])
+  expect(Object.keys(schemas).filter((op) => !listed.has(op))).toEqual([])
+  expect(Object.keys(withoutKernel).filter((op) => kernels['']?.[op])).toEqual([])
 })

@@ -141,6 +141,9 @@ export function roundStored(x: NdArray): NdArray {
   return x
 }
 
+/** What a node puts out: rounded to its dtype, but for float32 where that is kept exact. */
+export const stored = (x: NdArray, exact: boolean): NdArray => (exact && x.dtype === 'f32' ? x : roundStored(x))
+
 /** Types of less than a byte, packed without gaps from the lowest bit. */
 const isPacked = (dtype: DType): boolean => dtypes[dtype].bits > 0 && dtypes[dtype].bits < 8
 

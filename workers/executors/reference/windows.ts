@@ -1,3 +1,4 @@
+import { ramp } from './iterate.ts'
 import type { Call } from './call.ts'
 
 /**
@@ -14,10 +15,24 @@ export interface Geometry {
   readonly padEnd: readonly number[]
 }
 
-/** The pairs of output and input offsets that meet at one kernel position; what falls into the padding is left out. */
+/**
+ * Where outputs and inputs meet at one kernel position; what falls into the padding is left out. Along the last axis
+ * they meet in rows of one length: output `outputs[r] + j` meets input `inputs[r] + j·step`.
+ */
 export interface Tap {
   readonly outputs: Int32Array
   readonly inputs: Int32Array
+  readonly length: number
+  readonly step: number
+}
+
+/** Every pair of offsets that meet at a kernel position. */
+export function forEachPair(tap: Tap, visit: (output: number, input: number) => void): void {
+  const { outputs, inputs, length, step } = tap
+  for (let r = 0; r < outputs.length; r++) {
+    const [output, input] = [outputs[r] as number, inputs[r] as number]
+    for (let j = 0; j < length; j++) visit(output + j, input + j * step)
+  }
 }
 
 /** The geometry that a node's attributes describe for given spatial sizes. */
@@ -70,39 +85,41 @@ export function paddingOf(
   return pads ? { padBegin: pads.slice(0, rank), padEnd: pads.slice(rank) } : { padBegin: zeros, padEnd: zeros }
 }
 
-/** Every kernel position in row-major order, with the offsets that meet there. */
+/** Every kernel position in row-major order, with what meets there. */
 export function tapsOf(g: Geometry): Tap[] {
-  let taps: Tap[] = [{ outputs: Int32Array.of(0), inputs: Int32Array.of(0) }]
-  g.kernel.forEach((size, d) => {
-    const along = Array.from({ length: size }, (_, k) => axisTap(g, d, k))
-    taps = taps.flatMap((tap) => along.map((next) => cross(tap, next, g.output[d] as number, g.input[d] as number)))
-  })
-  return taps
+  const last = g.kernel.length - 1
+  let rows: Pairs[] = [{ outputs: [0], inputs: [0] }]
+  for (let d = 0; d < last; d++) {
+    const along = ramp(g.kernel[d] as number, 1).map((k) => axisPairs(g, d, k))
+    rows = rows.flatMap((row) => along.map((next) => cross(row, next, g.output[d] as number, g.input[d] as number)))
+  }
+  const alongLast = ramp(g.kernel[last] as number, 1).map((k) => axisPairs(g, last, k))
+  const [outputSize, inputSize, step] = [g.output[last] as number, g.input[last] as number, g.strides[last] as number]
+  return rows.flatMap((row) =>
+    alongLast.map(({ outputs, inputs }) => ({
+      outputs: Int32Array.from(row.outputs, (o) => o * outputSize + (outputs[0] ?? 0)),
+      inputs: Int32Array.from(row.inputs, (i) => i * inputSize + (inputs[0] ?? 0)),
+      length: outputs.length,
+      step,
+    })),
+  )
+}
+
+interface Pairs {
+  readonly outputs: readonly number[]
+  readonly inputs: readonly number[]
 }
 
 /** One axis's pairs at kernel coordinate k. */
-function axisTap(g: Geometry, d: number, k: number): Tap {
+function axisPairs(g: Geometry, d: number, k: number): Pairs {
   const shift = k * (g.dilations[d] as number) - (g.padBegin[d] as number)
-  const stride = g.strides[d] as number
-  const size = g.input[d] as number
-  const outputs: number[] = []
-  for (let o = 0; o < (g.output[d] as number); o++) {
-    const i = o * stride + shift
-    if (i >= 0 && i < size) outputs.push(o)
-  }
-  return { outputs: Int32Array.from(outputs), inputs: Int32Array.from(outputs, (o) => o * stride + shift) }
+  const [stride, size] = [g.strides[d] as number, g.input[d] as number]
+  const source = (o: number) => o * stride + shift
+  const outputs = ramp(g.output[d] as number, 1).filter((o) => source(o) >= 0 && source(o) < size)
+  return { outputs, inputs: outputs.map(source) }
 }
 
-function cross(a: Tap, b: Tap, outputSize: number, inputSize: number): Tap {
-  const n = b.outputs.length
-  const outputs = new Int32Array(a.outputs.length * n)
-  const inputs = new Int32Array(outputs.length)
-  for (let i = 0; i < a.outputs.length; i++) {
-    const [outputBase, inputBase] = [(a.outputs[i] as number) * outputSize, (a.inputs[i] as number) * inputSize]
-    for (let j = 0; j < n; j++) {
-      outputs[i * n + j] = outputBase + (b.outputs[j] as number)
-      inputs[i * n + j] = inputBase + (b.inputs[j] as number)
-    }
-  }
-  return { outputs, inputs }
-}
+const cross = (a: Pairs, b: Pairs, outputSize: number, inputSize: number): Pairs => ({
+  outputs: a.outputs.flatMap((o) => b.outputs.map((p) => o * outputSize + p)),
+  inputs: a.inputs.flatMap((i) => b.inputs.map((p) => i * inputSize + p)),
+})

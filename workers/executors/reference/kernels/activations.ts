@@ -52,9 +52,15 @@ const kernelOfRow =
     )
   }
 
+const rowOf = (name: string): Row | undefined =>
+  Object.entries(scalarActivations).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+
+/** How many attributes an activation has; 0 for an unknown one. */
+export const parameterCount = (name: string): number => (rowOf(name)?.length ?? 1) - 1
+
 /** An activation by name with given attributes, as recurrent and fused operators name them; undefined if unknown. */
 export function activationOf(name: string, alpha?: number, beta?: number): ((x: number) => number) | undefined {
-  const row = Object.entries(scalarActivations).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+  const row = rowOf(name)
   if (!row) return undefined
   const [f, first, second] = row
   const a: number = alpha ?? first?.[1] ?? 0

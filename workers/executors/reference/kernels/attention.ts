@@ -1,7 +1,7 @@
 import { dtypeOf, type DType } from '../../../graph/dtype.ts'
 import type { Call, Kernels } from '../call.ts'
-import { broadcastOffsets, concat, reshape, sliceAxis, sizeOf, transpose } from '../iterate.ts'
-import { array, floatArray, floats, integers, numbers, roundStored, type NdArray } from '../value.ts'
+import { broadcastOffsets, concat, reshape, sliceAxis, transpose } from '../iterate.ts'
+import { array, floatArray, floats, integers, numbers, stored, type NdArray } from '../value.ts'
 import { softmaxLast } from './activations.ts'
 import { addLast, matMul } from './matmul.ts'
 
@@ -27,45 +27,24 @@ interface Attended {
 
 /** q [B, H, L, D], k [B, G, S, D], v [B, G, S, E]; each of the G key heads serves H/G query heads. */
 function attend(q: NdArray, k: NdArray, v: NdArray, options: AttentionOptions): Attended {
-  const [batch, heads, queries, size] = q.dims as [number, number, number, number]
-  const [, groups, keys] = k.dims as [number, number, number, number]
-  const width = v.dims[3] as number
-  const [qs, ks, vs] = [floats(q), floats(k), floats(v)]
-  const { scale, bias, softcap = 0, exact } = options
+  const [batch, heads, queries] = q.dims as [number, number, number]
+  const [groups, keys, width] = v.dims.slice(1) as [number, number, number]
   const dims = [batch, heads, queries, keys]
-  const logits = new Float64Array(sizeOf(dims))
-  const biased = new Float64Array(logits.length)
-  const y = new Float64Array(batch * heads * queries * width)
-  const groupOf = (b: number, h: number) => b * groups + Math.floor(h / (heads / groups))
-  const blocked = new Uint8Array(batch * heads * queries)
-  for (let row = 0; row < blocked.length; row++) {
-    const [b, h, i] = [Math.floor(row / (heads * queries)), Math.floor(row / queries) % heads, row % queries]
-    let open = false
-    for (let j = 0; j < keys; j++) {
-      const at = (groupOf(b, h) * keys + j) * size
-      let dot = 0
-      for (let d = 0; d < size; d++) dot += (qs[row * size + d] as number) * (ks[at + d] as number)
-      const logit = softcap > 0 ? softcap * Math.tanh((dot * scale) / softcap) : dot * scale
-      const added = bias(b, h, i, j)
-      open ||= added !== -Infinity
-      logits[row * keys + j] = logit
-      biased[row * keys + j] = logit + added
-    }
-    // A query that may look nowhere gets zeros.
-    blocked[row] = open ? 0 : 1
-  }
-  const softmaxInput = options.softmaxDtype
-    ? roundUnless(exact, array(options.softmaxDtype, dims, biased.slice()))
+  const { logits, biased, blocked } = scores(q, k, options)
+  const { softmaxDtype, exact } = options
+  const softmaxInput = softmaxDtype
+    ? stored(array(softmaxDtype, dims, biased.slice()), exact)
     : array('f64', dims, biased)
+  // A query that may look nowhere gets zeros.
   const probabilities = floats(softmaxLast(softmaxInput)).map((p, n) => (blocked[Math.floor(n / keys)] ? 0 : p))
-  for (let row = 0; row < blocked.length; row++) {
-    const [b, h] = [Math.floor(row / (heads * queries)), Math.floor(row / queries) % heads]
-    for (let j = 0; j < keys; j++) {
-      const p = probabilities[row * keys + j] as number
-      const at = (groupOf(b, h) * keys + j) * width
-      if (p !== 0)
-        for (let e = 0; e < width; e++) y[row * width + e] = (y[row * width + e] as number) + p * (vs[at + e] as number)
-    }
+  const values = floats(v)
+  const y = new Float64Array(batch * heads * queries * width)
+  for (let n = 0; n < probabilities.length; n++) {
+    const p = probabilities[n] as number
+    const [row, j] = [Math.floor(n / keys), n % keys]
+    const at = (groupOf(Math.floor(row / queries), heads, groups) * keys + j) * width
+    if (p === 0) continue
+    for (let e = 0; e < width; e++) y[row * width + e] = (y[row * width + e] as number) + p * (values[at + e] as number)
   }
   const named = (data: Float64Array) => floatArray(q.dtype, dims, data)
   return {
@@ -76,7 +55,32 @@ function attend(q: NdArray, k: NdArray, v: NdArray, options: AttentionOptions): 
   }
 }
 
-const roundUnless = (exact: boolean, x: NdArray): NdArray => (exact ? x : roundStored(x))
+/** The key head, over all batches, that serves a query head. */
+const groupOf = (head: number, heads: number, groups: number): number =>
+  Math.floor(head / heads) * groups + Math.floor((head % heads) / (heads / groups))
+
+/** Scaled and capped products of queries and keys, those with the bias, and which queries may look nowhere. */
+function scores(q: NdArray, k: NdArray, { scale, bias, softcap = 0 }: AttentionOptions) {
+  const [batch, heads, queries, size] = q.dims as [number, number, number, number]
+  const [groups, keys] = k.dims.slice(1) as [number, number]
+  const [qs, ks] = [floats(q), floats(k)]
+  const logits = new Float64Array(batch * heads * queries * keys)
+  const biased = new Float64Array(logits.length)
+  const blocked = new Uint8Array(batch * heads * queries).fill(1)
+  for (let n = 0; n < logits.length; n++) {
+    const [row, j] = [Math.floor(n / keys), n % keys]
+    const head = Math.floor(row / queries)
+    const at = (groupOf(head, heads, groups) * keys + j) * size
+    let dot = 0
+    for (let d = 0; d < size; d++) dot += (qs[row * size + d] as number) * (ks[at + d] as number)
+    const logit = softcap > 0 ? softcap * Math.tanh((dot * scale) / softcap) : dot * scale
+    const added = bias(Math.floor(head / heads), head % heads, row % queries, j)
+    if (added !== -Infinity) blocked[row] = 0
+    logits[n] = logit
+    biased[n] = logit + added
+  }
+  return { logits, biased, blocked }
+}
 
 /** [B, L, H·D] as [B, H, L, D]. */
 const splitHeads = (x: NdArray, heads: number): NdArray => {

@@ -2,7 +2,7 @@ import { mapBinary, mapUnary } from '../map.ts'
 import type { Call, Kernel, Kernels } from '../call.ts'
 import { broadcastTo, concat, transpose } from '../iterate.ts'
 import { gelu, geluTanh, sigmoid } from '../special.ts'
-import { floatArray, floats, integers, numbers, type NdArray } from '../value.ts'
+import { floatArray, floats, integers, numbers, roundStored, type NdArray } from '../value.ts'
 import { activationOf, activations } from './activations.ts'
 import { centred, conv } from './conv.ts'
 import { gather } from './indexing.ts'
@@ -53,7 +53,7 @@ const qLinearUnary =
     const x = call.input(0)
     const real = floatArray('f32', x.dims, dequantized(x, call.input(1), call.optional(2)))
     const y = kernel(call.with({ values: [real] }))
-    const tensor = ('kind' in y ? y : y[0]) as NdArray
+    const tensor = roundStored(('kind' in y ? y : y[0]) as NdArray)
     return requantize(floats(tensor), tensor.dims, call.input(3), call.optional(4) ?? x)
   }
 
@@ -61,8 +61,8 @@ const qLinearBinary =
   (f: (a: number, b: number) => number): Kernel =>
   (call) => {
     const real = (i: number) =>
-      floatArray('f64', call.input(i).dims, dequantized(call.input(i), call.input(i + 1), call.optional(i + 2)))
-    const y = mapBinary(real(0), real(3), f)
+      floatArray('f32', call.input(i).dims, dequantized(call.input(i), call.input(i + 1), call.optional(i + 2)))
+    const y = roundStored(mapBinary(real(0), real(3), f))
     return requantize(floats(y), y.dims, call.input(6), call.optional(7))
   }
 

@@ -1,6 +1,15 @@
 import { mapBinary } from '../map.ts'
 import type { Call, Kernels } from '../call.ts'
-import { broadcastDims, broadcastOffsets, broadcastTo, separable, sizeOf, stridesOf, transpose } from '../iterate.ts'
+import {
+  broadcastDims,
+  broadcastOffsets,
+  broadcastTo,
+  ramp,
+  separable,
+  sizeOf,
+  stridesOf,
+  transpose,
+} from '../iterate.ts'
 import { array, floats, fromNumbers, isFloating, type NdArray } from '../value.ts'
 import { centred } from './conv.ts'
 
@@ -102,36 +111,42 @@ function parseEquation(equation: string, ranks: readonly number[], call: Call): 
   return { operands, output: once.sort() }
 }
 
-function einsum(call: Call): NdArray {
-  const inputs = call.rest(0)
-  const equation = call.text('equation', '')
-  const { operands, output } = parseEquation(
-    equation,
-    inputs.map((x) => x.dims.length),
-    call,
-  )
+/** The size of every label; 1 broadcasts. */
+function labelSizes(inputs: readonly NdArray[], operands: Equation['operands']): Map<string, number> {
   const sizes = new Map<string, number>()
   operands.forEach((labels, i) =>
     labels.forEach((label, d) => sizes.set(label, Math.max(sizes.get(label) ?? 1, inputs[i]?.dims[d] ?? 1))),
   )
+  return sizes
+}
+
+/** Where an operand's elements lie for every combination of some labels; a repeated label walks a diagonal. */
+function labelOffsets(
+  { dims }: NdArray,
+  own: readonly string[],
+  labels: readonly string[],
+  sizes: ReadonlyMap<string, number>,
+): Int32Array {
+  const strides = stridesOf(dims)
+  const step = (label: string) =>
+    own.reduce((sum, l, d) => sum + (l === label && dims[d] !== 1 ? (strides[d] as number) : 0), 0)
+  return separable(labels.map((label) => ramp(sizes.get(label) as number, step(label))))
+}
+
+/** Sums the product of the operands over every label that the output lacks. */
+function einsum(call: Call): NdArray {
+  const inputs = call.rest(0)
+  const ranks = inputs.map((x) => x.dims.length)
+  const { operands, output } = parseEquation(call.text('equation', ''), ranks, call)
+  const sizes = labelSizes(inputs, operands)
   const summed = [...sizes.keys()].filter((label) => !output.includes(label))
-  /** Where an operand's elements lie for every combination of labels. */
-  const offsets = (i: number, labels: readonly string[]) => {
-    const dims = (inputs[i] as NdArray).dims
-    const strides = stridesOf(dims)
-    const step = (label: string) =>
-      (operands[i] as readonly string[]).reduce(
-        (sum, l, d) => sum + (l === label && dims[d] !== 1 ? (strides[d] as number) : 0),
-        0,
-      )
-    return separable(
-      labels.map((label) => Array.from({ length: sizes.get(label) as number }, (_, c) => c * step(label))),
-    )
-  }
-  const dims = output.map((label) => sizes.get(label) as number)
-  const parts = inputs.map((x, i) => ({ data: floats(x), kept: offsets(i, output), gone: offsets(i, summed) }))
-  const terms = sizeOf(summed.map((label) => sizes.get(label) as number))
-  const data = Float64Array.from({ length: sizeOf(dims) }, (_, o) => {
+  const parts = inputs.map((x, i) => {
+    const own = operands[i] as readonly string[]
+    return { data: floats(x), kept: labelOffsets(x, own, output, sizes), gone: labelOffsets(x, own, summed, sizes) }
+  })
+  const count = (labels: readonly string[]) => sizeOf(labels.map((label) => sizes.get(label) as number))
+  const terms = count(summed)
+  const data = Float64Array.from({ length: count(output) }, (_, o) => {
     let sum = 0
     for (let s = 0; s < terms; s++) {
       let product = 1
@@ -140,6 +155,7 @@ function einsum(call: Call): NdArray {
     }
     return sum
   })
+  const dims = output.map((label) => sizes.get(label) as number)
   const dtype = (inputs[0] as NdArray).dtype
   return isFloating(dtype) ? array(dtype, dims, data) : fromNumbers(dtype, dims, data)
 }

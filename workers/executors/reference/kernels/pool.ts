@@ -11,23 +11,26 @@ import {
   type NdArray,
   type NumberArray,
 } from '../value.ts'
-import { geometryOf, tapsOf, type Geometry } from '../windows.ts'
+import { forEachPair, geometryOf, tapsOf, type Geometry } from '../windows.ts'
+
+/** Every pair of an output and an input of its window, over all planes, each window in row-major order. */
+function forEachInWindow(planes: number, g: Geometry, visit: (output: number, input: number) => void): void {
+  const [xSize, ySize] = [sizeOf(g.input), sizeOf(g.output)]
+  const taps = tapsOf(g)
+  for (let p = 0; p < planes; p++) {
+    for (const tap of taps) forEachPair(tap, (o, i) => visit(p * ySize + o, p * xSize + i))
+  }
+}
+
+const planesOf = (x: NdArray): number => sizeOf(x.dims.slice(0, 2))
 
 /** For every output of every plane, the offset in x of its first maximum in row-major order; −1 for empty windows. */
 function firstMaxima(values: ArrayLike<number>, planes: number, g: Geometry): Int32Array {
-  const [xSize, ySize] = [sizeOf(g.input), sizeOf(g.output)]
-  const taps = tapsOf(g)
-  const best = new Int32Array(planes * ySize).fill(-1)
-  for (let p = 0; p < planes; p++) {
-    for (const { outputs, inputs } of taps) {
-      for (let j = 0; j < outputs.length; j++) {
-        const o = p * ySize + (outputs[j] as number)
-        const i = p * xSize + (inputs[j] as number)
-        const held = best[o] as number
-        if (held < 0 || (values[i] as number) > (values[held] as number)) best[o] = i
-      }
-    }
-  }
+  const best = new Int32Array(planes * sizeOf(g.output)).fill(-1)
+  forEachInWindow(planes, g, (o, i) => {
+    const held = best[o] as number
+    if (held < 0 || (values[i] as number) > (values[held] as number)) best[o] = i
+  })
   return best
 }
 
@@ -35,7 +38,7 @@ function maxPool(call: Call): NdArray[] {
   const x = call.input(0)
   const g = geometryOf(call, x.dims.slice(2))
   const values = numbers(x)
-  const best = firstMaxima(values, sizeOf(x.dims.slice(0, 2)), g)
+  const best = firstMaxima(values, planesOf(x), g)
   const data = allocate(x.dtype, best.length) as NumberArray
   for (let i = 0; i < data.length; i++) {
     const from = best[i] as number
@@ -66,7 +69,7 @@ function columnMajor(index: number, spatial: readonly number[]): number {
 /** dX of MaxPool: the gradient of each window goes to its first maximum, as MaxPool's Indices say. */
 export function maxPoolGrad(call: Call): NdArray {
   const [dy, x] = [call.input(0), call.input(1)]
-  const best = firstMaxima(numbers(x), sizeOf(x.dims.slice(0, 2)), geometryOf(call, x.dims.slice(2)))
+  const best = firstMaxima(numbers(x), planesOf(x), geometryOf(call, x.dims.slice(2)))
   const gradient = floats(dy)
   const dx = new Float64Array(x.data.length)
   best.forEach((to, i) => {
@@ -85,23 +88,14 @@ function windowCounts(g: Geometry, includePad: boolean): Float64Array {
       }
     : g
   const counts = new Float64Array(sizeOf(g.output))
-  for (const { outputs } of tapsOf(counted)) for (const o of outputs) counts[o] = (counts[o] as number) + 1
+  forEachInWindow(1, counted, (o) => (counts[o] = (counts[o] as number) + 1))
   return counts
 }
 
 /** Σ f(x) over each window. */
 function windowSums(x: Float64Array, planes: number, g: Geometry, f: (x: number) => number): Float64Array {
-  const [xSize, ySize] = [sizeOf(g.input), sizeOf(g.output)]
-  const taps = tapsOf(g)
-  const sums = new Float64Array(planes * ySize)
-  for (let p = 0; p < planes; p++) {
-    for (const { outputs, inputs } of taps) {
-      for (let j = 0; j < outputs.length; j++) {
-        const o = p * ySize + (outputs[j] as number)
-        sums[o] = (sums[o] as number) + f(x[p * xSize + (inputs[j] as number)] as number)
-      }
-    }
-  }
+  const sums = new Float64Array(planes * sizeOf(g.output))
+  forEachInWindow(planes, g, (o, i) => (sums[o] = (sums[o] as number) + f(x[i] as number)))
   return sums
 }
 
@@ -109,7 +103,7 @@ function averagePool(call: Call): NdArray {
   const x = call.input(0)
   const g = geometryOf(call, x.dims.slice(2))
   const counts = windowCounts(g, call.flag('count_include_pad'))
-  const sums = windowSums(floats(x), sizeOf(x.dims.slice(0, 2)), g, (v) => v)
+  const sums = windowSums(floats(x), planesOf(x), g, (v) => v)
   for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) / (counts[i % counts.length] as number)
   return floatArray(x.dtype, [...x.dims.slice(0, 2), ...g.output], sums)
 }
@@ -120,18 +114,10 @@ export function averagePoolGrad(call: Call): NdArray {
   const g = geometryOf(call, x.dims.slice(2))
   const counts = windowCounts(g, call.flag('count_include_pad'))
   const gradient = floats(dy)
-  const taps = tapsOf(g)
-  const [xSize, ySize] = [sizeOf(g.input), sizeOf(g.output)]
   const dx = new Float64Array(x.data.length)
-  for (let p = 0; p < sizeOf(x.dims.slice(0, 2)); p++) {
-    for (const { outputs, inputs } of taps) {
-      for (let j = 0; j < outputs.length; j++) {
-        const o = outputs[j] as number
-        const i = p * xSize + (inputs[j] as number)
-        dx[i] = (dx[i] as number) + (gradient[p * ySize + o] as number) / (counts[o] as number)
-      }
-    }
-  }
+  forEachInWindow(planesOf(x), g, (o, i) => {
+    dx[i] = (dx[i] as number) + (gradient[o] as number) / (counts[o % counts.length] as number)
+  })
   return floatArray(x.dtype, x.dims, dx)
 }
 
@@ -139,7 +125,7 @@ function lpPool(call: Call): NdArray {
   const x = call.input(0)
   const p = call.number('p', 2)
   const g = geometryOf(call, x.dims.slice(2))
-  const sums = windowSums(floats(x), sizeOf(x.dims.slice(0, 2)), g, (v) => Math.abs(v) ** p)
+  const sums = windowSums(floats(x), planesOf(x), g, (v) => Math.abs(v) ** p)
   return floatArray(
     x.dtype,
     [...x.dims.slice(0, 2), ...g.output],

@@ -94,7 +94,7 @@ export function dynamicQuantize(x: NdArray): [NdArray, NdArray, NdArray] {
   return [fromNumbers('u8', x.dims, data), floatArray('f32', [], Float64Array.of(scale)), fromNumbers('u8', [], [zero])]
 }
 
-/** Real numbers as a tensor of the zero point's dtype: clamp(rhe(v/s) + z). */
+/** Real numbers as a tensor of the zero point's dtype: clamp(rhe(v/s) + z), the quotient in float32. */
 export function requantize(
   values: ArrayLike<number>,
   dims: readonly number[],
@@ -105,14 +105,14 @@ export function requantize(
   const [low, high] = integerRanges[dtype] ?? [-Infinity, Infinity]
   const s = numbers(scale)[0] as number
   const z = zero ? (numbers(zero)[0] as number) : 0
-  const data = Float64Array.from(values, (v) => Math.min(high, Math.max(low, roundHalfEven(v / s) + z)))
+  const data = Float64Array.from(values, (v) => Math.min(high, Math.max(low, roundHalfEven(Math.fround(v / s)) + z)))
   return fromNumbers(dtype, dims, data)
 }
 
-/** (q − z)·s with one scale for all. */
+/** (q − z)·s with one scale for all, in float32. */
 export function dequantized(x: NdArray, scale: NdArray, zero: NdArray | undefined): Float64Array {
   const s = numbers(scale)[0] as number
-  return centred(x, zero, 0).map((v) => v * s)
+  return centred(x, zero, 0).map((v) => Math.fround(v * s))
 }
 
 /** The bias is int32 in units of x's scale times w's; zero points are per tensor, w's scale may be per channel. */

@@ -1,7 +1,7 @@
 import type { Call, Kernels } from '../call.ts'
 import { sizeOf, transpose } from '../iterate.ts'
 import { array, floats, integers, type NdArray } from '../value.ts'
-import { activationOf } from './activations.ts'
+import { activationOf, parameterCount } from './activations.ts'
 
 type Activation = (x: number) => number
 
@@ -96,17 +96,21 @@ interface Layer {
   readonly peepholes: boolean
 }
 
-/** The activations of one direction; `clip` bounds what goes into them. */
+/**
+ * The activations of one direction; `clip` bounds what goes into them. Of `activation_alpha` and `activation_beta`,
+ * each function in turn takes the next value if it has such a parameter.
+ */
 function activationsOf(call: Call, layer: Layer, direction: number): Activation[] {
   const names = call.texts('activations') ?? [...layer.activations, ...layer.activations]
   const clip = call.number('clip', Infinity)
-  const [alphas, betas] = [call.numbers('activation_alpha'), call.numbers('activation_beta')]
-  return layer.activations.map((_, i) => {
-    const at = direction * layer.activations.length + i
-    const name = names[at] ?? call.fail(`has no activation number ${at}`)
-    const f = activationOf(name, alphas?.[at], betas?.[at]) ?? call.fail(`has no activation "${name}"`)
-    return (x) => f(Math.max(-clip, Math.min(clip, x)))
+  const [alphas, betas] = [[...(call.numbers('activation_alpha') ?? [])], [...(call.numbers('activation_beta') ?? [])]]
+  const all = names.map((name) => {
+    const count = parameterCount(name)
+    const f = activationOf(name, count > 0 ? alphas.shift() : undefined, count > 1 ? betas.shift() : undefined)
+    return f ?? call.fail(`has no activation "${name}"`)
   })
+  const count = layer.activations.length
+  return all.slice(direction * count, (direction + 1) * count).map((f) => (x) => f(Math.max(-clip, Math.min(clip, x))))
 }
 
 function directionOf(call: Call, layer: Layer, index: number): Direction {

@@ -37,8 +37,9 @@ const nearestRules: Readonly<Record<string, (ratio: number) => boolean>> = {
 function coefficientsOf(call: Call, mode: string): Coefficients {
   const antialias = call.flag('antialias')
   if (mode === 'nearest') {
-    // Upsample and Resize-10 took the floor, before the attribute existed.
-    const rule = call.text('nearest_mode', call.opset < 11 ? 'floor' : 'round_prefer_floor')
+    // Upsample and Resize-10 came before the attribute; onnxruntime takes the left pixel, or the right when shrinking.
+    if (call.opset < 11) return (ratio, scale) => (ratio === 1 || scale < 1 ? [0, 1] : [1, 0])
+    const rule = call.text('nearest_mode', 'round_prefer_floor')
     const right = nearestRules[rule] ?? call.fail(`has no nearest_mode "${rule}"`)
     return (ratio) => (ratio === 1 || right(ratio) ? [0, 1] : [1, 0])
   }

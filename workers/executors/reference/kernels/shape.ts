@@ -1,3 +1,4 @@
+import { sparseTensorsOf, type SparseTensor } from '../../../onnx/sparse.ts'
 import type { Call, Kernels } from '../call.ts'
 import {
   around,
@@ -174,7 +175,24 @@ function constant(call: Call): NdArray {
   if (ints) return int64s(ints)
   const texts = call.texts('value_strings')
   if (texts) return array('string', [texts.length], [...texts])
-  return call.fail('its value is sparse, which the reference executor does not unpack')
+  const bytes = call.sparse('sparse_value')
+  const [sparse] = bytes ? sparseTensorsOf(bytes) : []
+  return sparse ? denseOf(sparse) : call.fail('has no value')
+}
+
+/** A sparse tensor with its zeros written out; its indices are flat or coordinates. */
+function denseOf({ dims, values, indices }: SparseTensor): NdArray {
+  const source = fromTensor(values)
+  const strides = stridesOf(dims)
+  const coordinates = integers(fromTensor(indices))
+  const width = indices.dims.length === 1 ? 1 : dims.length
+  const offsets = new Int32Array(sizeOf(dims)).fill(-1)
+  for (let n = 0; n < source.data.length; n++) {
+    const tuple = coordinates.slice(n * width, (n + 1) * width)
+    const at = indices.dims.length === 1 ? tuple[0] : tuple.reduce((sum, c, d) => sum + c * (strides[d] as number), 0)
+    offsets[at as number] = n
+  }
+  return take(source, dims, offsets)
 }
 
 export const shapes: Kernels = {

@@ -1,7 +1,7 @@
 import type { Call, Kernels } from '../call.ts'
 import { concat, normalizeAxis, ramp, separable, sizeOf, sliceAxis, stridesOf, take } from '../iterate.ts'
 import { floatArray, floats, integers, type NdArray } from '../value.ts'
-import { tapsOf, type Geometry } from '../windows.ts'
+import { forEachPair, tapsOf, type Geometry } from '../windows.ts'
 
 /** The coordinates start, start + step … before end, clamped as numpy does. */
 function slicedCoordinates(size: number, start: number, end: number, step: number): number[] {
@@ -113,9 +113,9 @@ function col2im(call: Call): NdArray {
   const data = floats(x)
   const out = new Float64Array(batch * channels * pixels)
   for (let plane = 0; plane < batch * channels; plane++) {
-    taps.forEach(({ outputs, inputs }, k) => {
-      outputs.forEach((o, j) => {
-        const at = plane * pixels + (inputs[j] as number)
+    taps.forEach((tap, k) => {
+      forEachPair(tap, (o, i) => {
+        const at = plane * pixels + i
         out[at] = (out[at] as number) + (data[(plane * taps.length + k) * columns + o] as number)
       })
     })
