@@ -30,43 +30,41 @@ type Fold = (f: Folding) => Node | undefined
  * Value names behind the normalization stay.
  */
 export function foldBatchNorm(graph: Graph): ChangeResult {
-  const changes: string[] = []
-  const names = new FreshNames(graph)
-  let folded = graph
-  for (const node of graph.nodes) {
-    const next = foldOne(folded, node, names)
-    if (!next) continue
-    changes.push(`${node.op} "${node.name}" folded into "${next.into}"`)
-    folded = next.graph
-  }
-  return changes.length > 0 ? resultOf(removeDead(folded).graph, changes) : resultOf(graph, [])
-}
-
-function foldOne(graph: Graph, norm: Node, names: FreshNames): { graph: Graph; into: string } | undefined {
-  const [x = ''] = norm.inputs
-  const [y = ''] = norm.outputs
-  const producer = graph.producer(x)
-  const affine = affineOf(graph, norm)
-  const fold = producer?.domain === '' ? folds[producer.op] : undefined
-  if (!producer || !affine || !fold || graph.uses(x).length !== 1) return undefined
   const initializers = new Map(graph.initializers)
+  const names = new FreshNames(graph)
+  const fused = new Map<Node, Node>()
+  const folded = new Set<Node>()
   const store = (hint: string, tensor: Tensor) => {
     const mine = initializers.has(hint) && graph.uses(hint).length === 1 && !graph.inputs.some((v) => v.name === hint)
     const name = mine ? hint : names.take(hint)
     initializers.set(name, tensor)
     return name
   }
-  const fused = fold({ graph, producer, affine, store })
-  if (!fused) return undefined
-  const nodes = graph.nodes.flatMap((node): Node[] =>
-    node === producer ? [{ ...fused, outputs: [y] }] : node === norm ? [] : [node],
+  for (const norm of graph.nodes) {
+    const producer = foldable(graph, norm)
+    const affine = producer && affineOf(graph, norm)
+    const replacement = affine && folds[producer.op]?.({ graph, producer, affine, store })
+    if (!replacement) continue
+    fused.set(producer, { ...replacement, outputs: norm.outputs.slice(0, 1) })
+    folded.add(norm)
+  }
+  if (folded.size === 0) return resultOf(graph, [])
+  const nodes = graph.nodes.flatMap((node) => (folded.has(node) ? [] : [fused.get(node) ?? node]))
+  const changes = [...folded].map(
+    (norm) => `${norm.op} "${norm.name}" folded into "${foldable(graph, norm)?.name ?? ''}"`,
   )
-  const types = new Map([...graph.types].filter(([name]) => name !== x))
-  return { graph: graph.with({ nodes, initializers, types }), into: producer.name }
+  return resultOf(removeDead(graph.with({ nodes, initializers })).graph, changes)
+}
+
+/** The node in front of a normalization, when nothing else reads what it puts out. */
+function foldable(graph: Graph, norm: Node): Node | undefined {
+  const [x = ''] = norm.inputs
+  const producer = graph.producer(x)
+  const isCandidate = norm.op === 'BatchNormalization' && norm.domain === '' && producer?.domain === ''
+  return isCandidate && graph.uses(x).length === 1 ? producer : undefined
 }
 
 function affineOf(graph: Graph, node: Node): Affine | undefined {
-  if (node.op !== 'BatchNormalization' || node.domain !== '') return undefined
   const { epsilon = 1e-5, training_mode: training = 0, spatial = 1 } = attributesOf(node, 'BatchNormalization')
   const tensors = node.inputs.slice(1).map((name) => graph.initializers.get(name))
   if (training !== 0 || spatial !== 1 || node.outputs.slice(1).some((o) => graph.uses(o).length > 0)) return undefined

@@ -101,9 +101,9 @@ export function insertBatchNorm(
     const found = statistics.get(node.outputs[0] ?? '')
     return found && sites.has(node.outputs[0] ?? '') && isConv(node) ? normalized(insertion, node, found) : [node]
   })
+  const read = new Set(nodes.flatMap((node) => node.inputs))
   for (const name of graph.initializers.keys()) {
-    const isRead = nodes.some((node) => node.inputs.includes(name))
-    if (!isRead && graph.uses(name).every((use) => use.kind === 'node')) insertion.initializers.delete(name)
+    if (!read.has(name) && graph.uses(name).every((use) => use.kind === 'node')) insertion.initializers.delete(name)
   }
   const changes = [...sites].map((site) => `batch normalization inserted behind "${site}"`)
   return sites.size > 0

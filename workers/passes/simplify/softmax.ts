@@ -37,8 +37,10 @@ function chainTo(graph: Graph, output: string): readonly Node[] {
   }
 }
 
+/** The logits in the output's place; nothing in its place where they are an output already. */
 function putOut(graph: Graph, output: string, logits: string): Graph {
-  const outputs = graph.outputs.map((v) => (v.name === output ? { ...v, name: logits } : v))
+  const known = graph.outputs.some((v) => v.name === logits)
+  const outputs = graph.outputs.flatMap((v) => (v.name !== output ? [v] : known ? [] : [{ ...v, name: logits }]))
   return graph.with({ outputs })
 }
 

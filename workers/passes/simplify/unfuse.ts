@@ -80,7 +80,14 @@ function unfuseNode(g: Emitter, node: Node): boolean {
   node.outputs.forEach((output, i) => {
     const result = results[i]
     if (output === '' || result === undefined) return
-    g.append({ name: output, op: 'Identity', domain: '', inputs: [result], outputs: [output], attributes: {} })
+    g.append({
+      name: `${output}/Identity`,
+      op: 'Identity',
+      domain: '',
+      inputs: [result],
+      outputs: [output],
+      attributes: {},
+    })
   })
   return true
 }

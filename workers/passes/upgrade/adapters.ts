@@ -56,7 +56,7 @@ const dropout10: Adapter = (node, scope) => {
   if (!scope.isRead(mask)) return rewrite(node, { outputs: [y] })
   const bool = scope.fresh(hint(node, 'mask'))
   const to = scope.dtype(node.inputs[0] ?? '') === 'f64' ? 11 : scope.dtype(node.inputs[0] ?? '') === 'f16' ? 10 : 1
-  return [rewrite(node, { outputs: [y, bool] }), helper(node, 'Cast', [bool], mask as string, { to })]
+  return [rewrite(node, { outputs: [y, bool] }), helper('Cast', [bool], mask as string, { to })]
 }
 
 /** The ratio becomes an input. Dropout without `training_mode` stays the identity that it was. */
@@ -77,12 +77,12 @@ const batchNorm9: Adapter = (node, scope) => {
     value,
   ) as [string, string, string, string, string]
   return [
-    helper(node, 'Sub', [x, mean], centred),
-    helper(node, 'Add', [variance, scope.scalar(hint(node, 'epsilon'), epsilon, scope.dtype(x))], shifted),
-    helper(node, 'Sqrt', [shifted], deviation),
-    helper(node, 'Div', [centred, deviation], normal),
-    helper(node, 'Mul', [normal, scale], scaled),
-    helper(node, 'Add', [scaled, bias], node.outputs[0] ?? ''),
+    helper('Sub', [x, mean], centred),
+    helper('Add', [variance, scope.scalar(hint(node, 'epsilon'), epsilon, scope.dtype(x))], shifted),
+    helper('Sqrt', [shifted], deviation),
+    helper('Div', [centred, deviation], normal),
+    helper('Mul', [normal, scale], scaled),
+    helper('Add', [scaled, bias], node.outputs[0] ?? ''),
   ]
 }
 
@@ -118,10 +118,10 @@ const softmax13: Adapter = (node, scope) => {
     string,
   ]
   return [
-    helper(node, 'Shape', [x], dims),
-    helper(node, 'Flatten', [x], matrix, { axis }),
+    helper('Shape', [x], dims),
+    helper('Flatten', [x], matrix, { axis }),
     rewrite(node, { inputs: [matrix], outputs: [result], attributes: { axis: -1 } }),
-    helper(node, 'Reshape', [result, dims], y),
+    helper('Reshape', [result, dims], y),
   ]
 }
 
@@ -159,9 +159,9 @@ const groupNorm21: Adapter = (node, scope) => {
     const [column, wide] = [scope.fresh(`${value}.column`), scope.fresh(`${value}.wide`)]
     const output = scope.fresh(hint(node, i === 0 ? 'scale' : 'bias'))
     return [
-      helper(node, 'Unsqueeze', [value, one], column),
-      helper(node, 'Expand', [column, sizes], wide),
-      helper(node, 'Reshape', [wide, flat], output),
+      helper('Unsqueeze', [value, one], column),
+      helper('Expand', [column, sizes], wide),
+      helper('Reshape', [wide, flat], output),
     ]
   })
   const inputs = [x, nodes[2]?.outputs[0] ?? '', nodes[5]?.outputs[0] ?? '']

@@ -32,10 +32,6 @@ export class Scope {
     return asTensor(this.#graph.type(value)) ?? this.#outer?.type(value)
   }
 
-  rank(value: string): number | undefined {
-    return this.type(value)?.shape?.length
-  }
-
   /** The element type; float32 where nothing is known of the value. */
   dtype(value: string): DType {
     return this.type(value)?.dtype ?? 'f32'
@@ -51,23 +47,19 @@ export class Scope {
 
   /** A 1-D int64 constant. */
   ints(hint: string, values: readonly number[]): string {
-    return this.#constant(hint, i64(values))
+    return this.constant(hint, i64(values))
   }
 
   /** A 0-D int64 constant. */
   int(hint: string, value: number): string {
-    return this.#constant(hint, i64([value], []))
+    return this.constant(hint, i64([value], []))
   }
 
   scalar(hint: string, value: number, dtype: DType): string {
-    return this.#constant(hint, scalarOf(value, dtype))
+    return this.constant(hint, scalarOf(value, dtype))
   }
 
-  floats(hint: string, tensor: Tensor): string {
-    return this.#constant(hint, tensor)
-  }
-
-  #constant(hint: string, tensor: Tensor): string {
+  constant(hint: string, tensor: Tensor): string {
     const name = this.fresh(hint)
     this.initializers.set(name, tensor)
     return name
@@ -90,15 +82,9 @@ export function rewrite(
   return { ...node, op, inputs: parts.inputs ?? node.inputs, outputs: parts.outputs ?? node.outputs, attributes }
 }
 
-/** A helper node beside the one that is rewritten. */
-export function helper(
-  node: Node,
-  op: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: LooseAttributes = {},
-): Node {
-  const name = `${node.name === '' ? node.op : node.name}/${op}`
+/** A node beside the one that is rewritten. Runtimes want node names to be unique, so it is named by its output. */
+export function helper(op: string, inputs: readonly string[], output: string, attributes: LooseAttributes = {}): Node {
+  const name = `${output}/${op}`
   return { name, op, domain: '', inputs, outputs: [output], attributes: toAttributes(op, '', attributes) }
 }
 

@@ -8,7 +8,7 @@ const hint = (node: Node, what: string): string => `${node.outputs[0] ?? node.na
 
 const upsample9: Adapter = (node, scope) => {
   const { scales = [] } = attributesOf(node, 'Upsample')
-  const inputs = [node.inputs[0] ?? '', scope.floats(hint(node, 'scales'), f32(scales))]
+  const inputs = [node.inputs[0] ?? '', scope.constant(hint(node, 'scales'), f32(scales))]
   return rewrite(node, { inputs, attributes: { scales: undefined } })
 }
 
@@ -23,7 +23,7 @@ const resize11: Adapter = (node, scope) => {
   const { mode = 'nearest' } = attributesOf(node, 'Resize')
   const nearest = mode === 'nearest' ? { nearest_mode: roundingOf(node, scope, scales) } : {}
   return rewrite(node, {
-    inputs: [x, scope.floats(hint(node, 'roi'), f32([])), scales],
+    inputs: [x, scope.constant(hint(node, 'roi'), f32([])), scales],
     attributes: { coordinate_transformation_mode: 'asymmetric', ...nearest },
   })
 }
