@@ -1,22 +1,32 @@
-import { hashSeed, mulberry32 } from '../graph/random.ts'
 import { tensorOf, type Tensor } from '../graph/tensor.ts'
-import type { Augmentation, Preprocessing, Split } from './types.ts'
+import { badData } from './errors.ts'
+import { permutation, sampleRandom } from './order.ts'
+import { compilePipeline, type BatchArray, type Pipeline } from './pipeline.ts'
+import { Preprocessing, type Augmentation } from './preprocessing.ts'
+import { isImage, type Split } from './types.ts'
 
 export interface LoaderOptions {
   readonly batch: number
-  readonly seed: number
-  readonly preprocessing: Preprocessing
-  readonly augmentation: Augmentation
-  readonly shuffle: boolean
-  /** Leave out the samples that don't fill a last batch. */
-  readonly dropLast: boolean
+  /** Decides the order and the augmentation. */
+  readonly seed?: number | undefined
+  /** Bytes to 0 … 1 for images, values as they are for tensors, unless given. */
+  readonly preprocessing?: Preprocessing | undefined
+  readonly augmentation?: Augmentation | undefined
+  /** A new order in every epoch, and crops in random places where the preprocessing asks for that; true unless given. */
+  readonly shuffle?: boolean | undefined
+  /** Leave out the samples of an epoch that don't fill a last batch. */
+  readonly dropLast?: boolean | undefined
+  /** Element type of the labels; ONNX losses and gathers take int64. */
+  readonly labels?: 'i64' | 'i32' | undefined
 }
 
 export interface Batch {
-  /** f32 `[n, channels, height, width]`. */
+  /** `[n, ...dims]` in the preprocessing's layout and element type. */
   readonly x: Tensor
-  /** i64 `[n]`; absent for unlabelled samples. */
+  /** Classes, i64 (or i32) `[n]`; absent for unlabelled samples. */
   readonly labels?: Tensor
+  /** f32 `[n, ...]` for samples whose targets are not classes. */
+  readonly targets?: Tensor
   /** Position of every sample in its split. */
   readonly indices: Int32Array
 }
@@ -27,89 +37,147 @@ export interface Batch {
  */
 export class Loader {
   readonly stepsPerEpoch: number
+  /** Dims of one sample as the model gets it. */
+  readonly dims: readonly number[]
+  /** Whether a sample looks the same in every epoch, so that what a teacher says of it can be kept. */
+  readonly inputsRepeat: boolean
   readonly #split: Split
-  readonly #options: LoaderOptions
-  readonly #tables: readonly Float32Array[]
+  readonly #batch: number
+  readonly #seed: number
+  readonly #shuffle: boolean
+  readonly #labels: 'i64' | 'i32'
+  readonly #pipeline: Pipeline
   #order: { readonly epoch: number; readonly indices: Int32Array } | undefined
+  #ready: { readonly step: number; readonly batch: Batch } | undefined
 
   constructor(split: Split, options: LoaderOptions) {
+    const { batch, seed = 42, shuffle = true, dropLast = false, labels = 'i64', augmentation } = options
+    if (!Number.isInteger(batch) || batch < 1) {
+      throw badData('batch', `a batch can't have ${batch} samples`, {
+        file: 'batch',
+        expected: 'a whole number above 0',
+        found: String(batch),
+      })
+    }
+    const preprocessing = options.preprocessing ?? defaultFor(split)
     this.#split = split
-    this.#options = options
-    const batches = split.count / options.batch
-    this.stepsPerEpoch = options.dropLast ? Math.floor(batches) : Math.ceil(batches)
-    this.#tables = tablesOf(options.preprocessing, split.sample.channels)
+    this.#batch = batch
+    this.#seed = seed
+    this.#shuffle = shuffle
+    this.#labels = labels
+    this.#pipeline = compilePipeline(split.sample, preprocessing, augmentation, shuffle)
+    this.dims = this.#pipeline.dims
+    this.inputsRepeat = this.#pipeline.repeats
+    this.stepsPerEpoch = dropLast ? Math.floor(split.count / batch) : Math.ceil(split.count / batch)
   }
 
-  async batchAt(step: number): Promise<Batch> {
-    const epoch = Math.floor(step / this.stepsPerEpoch)
-    const start = (step % this.stepsPerEpoch) * this.#options.batch
-    const indices = this.#orderOf(epoch).subarray(start, start + this.#options.batch)
-    return { x: this.#images(indices, epoch), indices, ...this.#labels(indices) }
+  /** The epoch that a step is in, from 0. */
+  epochOf(step: number): number {
+    return Math.floor(step / this.stepsPerEpoch)
+  }
+
+  /** The samples of a step. The array belongs to the loader. */
+  indicesAt(step: number): Int32Array {
+    if (!Number.isInteger(step) || step < 0 || this.stepsPerEpoch === 0) {
+      throw badData('step', `there is no batch ${step}`, {
+        file: 'step',
+        expected: this.stepsPerEpoch === 0 ? `a batch of at most ${this.#split.count} samples` : 'a step from 0',
+        found: this.stepsPerEpoch === 0 ? `a batch of ${this.#batch}` : String(step),
+      })
+    }
+    const start = (step % this.stepsPerEpoch) * this.#batch
+    return this.#orderOf(this.epochOf(step)).subarray(start, start + this.#batch)
+  }
+
+  /**
+   * The batch of any step. With `into`, a batch of the same size that the caller is done with, its memory is used
+   * again. A last batch that isn't full is smaller, unless such batches are dropped.
+   */
+  async batchAt(step: number, into?: Batch): Promise<Batch> {
+    const ready = this.#ready
+    if (ready?.step === step) {
+      this.#ready = undefined
+      return ready.batch
+    }
+    return this.#make(step, into)
+  }
+
+  /** Makes a batch ahead of time, for the next `batchAt` of that step: call it while the device is busy. */
+  prefetch(step: number, into?: Batch): void {
+    if (this.#ready?.step !== step) this.#ready = { step, batch: this.#make(step, into) }
+  }
+
+  /** The batches of one epoch in order. */
+  async *epoch(epoch = 0): AsyncGenerator<Batch> {
+    for (let i = 0; i < this.stepsPerEpoch; i++) yield await this.batchAt(epoch * this.stepsPerEpoch + i)
   }
 
   #orderOf(epoch: number): Int32Array {
-    const { shuffle, seed } = this.#options
-    if (this.#order?.epoch !== epoch) {
-      const indices = Int32Array.from({ length: this.#split.count }, (_, i) => i)
-      if (shuffle) shuffleInPlace(indices, mulberry32(hashSeed(seed, epoch, 'order')))
-      this.#order = { epoch: shuffle ? epoch : -1, indices }
+    const wanted = this.#shuffle ? epoch : 0
+    if (this.#order?.epoch !== wanted) {
+      const { count } = this.#split
+      const indices = this.#shuffle
+        ? permutation(count, this.#seed, epoch)
+        : Int32Array.from({ length: count }, (_, i) => i)
+      this.#order = { epoch: wanted, indices }
     }
     return this.#order.indices
   }
 
-  #labels(indices: Int32Array): { labels?: Tensor } {
-    const { labels } = this.#split
-    if (!labels) return {}
-    const own = BigInt64Array.from(indices, (i) => BigInt(labels[i] as number))
-    return { labels: tensorOf('i64', [own.length], own) }
-  }
-
-  /** Looks every byte up in its channel's table: scaling and normalization cost one load. */
-  #images(indices: Int32Array, epoch: number): Tensor {
-    const { height, width, channels } = this.#split.sample
-    const area = height * width
-    const out = new Float32Array(indices.length * channels * area)
+  #make(step: number, into?: Batch): Batch {
+    const indices = this.indicesAt(step)
+    const epoch = this.epochOf(step)
     const { data } = this.#split
-    indices.forEach((index, n) => {
-      const place = this.#placement(index, epoch)
-      for (let c = 0; c < channels; c++) {
-        const table = this.#tables[c] as Float32Array
-        const base = (n * channels + c) * area
-        for (let y = 0; y < height; y++) {
-          for (let x = 0; x < width; x++) {
-            const sy = y + place.dy
-            const sx = (place.mirrored ? width - 1 - x : x) + place.dx
-            const inside = sy >= 0 && sy < height && sx >= 0 && sx < width
-            const byte = inside ? (data[(index * area + sy * width + sx) * channels + c] as number) : 0
-            out[base + y * width + x] = table[byte] as number
-          }
-        }
-      }
-    })
-    return tensorOf('f32', [indices.length, channels, height, width], out)
+    const { dims, dtype } = this.#pipeline
+    const reuse = into?.indices.length === indices.length && into.x.dtype === dtype
+    const out = reuse ? viewOf(into.x) : this.#pipeline.allocate(indices.length)
+    for (const [position, index] of indices.entries()) {
+      this.#pipeline.write(data, index, out, position, this.#randomOf(epoch, index))
+    }
+    // A new tensor even over used memory: what others know of the old one, such as its hash, is no longer true.
+    return { x: tensorOf(dtype, [indices.length, ...dims], out), indices, ...this.#answers(indices) }
   }
 
-  #placement(index: number, epoch: number): { dy: number; dx: number; mirrored: boolean } {
-    const { flip, crop } = this.#options.augmentation
-    if (!flip && crop === undefined) return { dy: 0, dx: 0, mirrored: false }
-    const random = mulberry32(hashSeed(this.#options.seed, epoch, index, 'augmentation'))
-    const shift = () => (crop === undefined ? 0 : Math.floor(random() * (2 * crop + 1)) - crop)
-    return { dy: shift(), dx: shift(), mirrored: flip === true && random() < 0.5 }
+  #randomOf(epoch: number, index: number): () => number {
+    return this.inputsRepeat ? noRandomness : sampleRandom(this.#seed, epoch, index)
+  }
+
+  #answers(indices: Int32Array): { labels?: Tensor; targets?: Tensor } {
+    const { labels, targets } = this.#split
+    const answers: { labels?: Tensor; targets?: Tensor } = {}
+    if (labels) {
+      const own = indices.map((i) => labels[i] as number)
+      answers.labels = tensorOf(
+        this.#labels,
+        [own.length],
+        this.#labels === 'i32' ? own : BigInt64Array.from(own, BigInt),
+      )
+    }
+    if (targets) {
+      const size = targets.data.length / this.#split.count
+      const own = new Float32Array(indices.length * size)
+      for (const [n, i] of indices.entries()) own.set(targets.data.subarray(i * size, (i + 1) * size), n * size)
+      answers.targets = tensorOf('f32', [indices.length, ...targets.dims], own)
+    }
+    return answers
   }
 }
 
-function tablesOf({ scale, mean, std }: Preprocessing, channels: number): Float32Array[] {
-  return Array.from({ length: channels }, (_, c) => {
-    const [m, s] = [mean[c] ?? mean[0] ?? 0, std[c] ?? std[0] ?? 1]
-    return Float32Array.from({ length: 256 }, (_, byte) => (byte * scale - m) / s)
-  })
-}
+/** A loader for measuring: every sample once, in the order stored, nothing random, the last batch as large as is left. */
+export const evaluationLoader = (
+  split: Split,
+  options: Pick<LoaderOptions, 'batch' | 'preprocessing' | 'labels'>,
+): Loader => new Loader(split, { ...options, shuffle: false, dropLast: false })
 
-function shuffleInPlace(values: Int32Array, random: () => number): void {
-  for (let i = values.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1))
-    const kept = values[i] as number
-    values[i] = values[j] as number
-    values[j] = kept
-  }
+const noRandomness = (): number => 0
+
+const defaultFor = ({ sample }: Split): Preprocessing =>
+  isImage(sample) ? Preprocessing.parse({}) : Preprocessing.parse({ scale: 1, dtype: sample.dtype })
+
+const views = { f32: Float32Array, f16: Uint16Array, u8: Uint8Array, i32: Int32Array, i64: BigInt64Array } as const
+
+/** A batch's memory for writing: it was made here, so it is aligned and nobody else's. */
+function viewOf({ bytes, dtype }: Tensor): BatchArray {
+  const View = views[dtype as keyof typeof views]
+  return new View(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / View.BYTES_PER_ELEMENT)
 }
