@@ -1,0 +1,255 @@
+import { z } from 'zod'
+import type { Report, RunEvent } from '../worker.ts'
+import { SettingsChange, type Device, type Hello, type SelfTest, type Settings, type SystemStatus } from './machine.ts'
+import { CheckpointId, DatasetId, JobId, ModelId, Path, ProjectId, RunKey, Title } from './names.ts'
+import type {
+  Catalog,
+  DatasetInfo,
+  DirectoryEntry,
+  Discarded,
+  ImportReport,
+  ModelInfo,
+  Project,
+  ScanReport,
+} from './project.ts'
+import type {
+  CheckpointInfo,
+  LogPage,
+  MetricRows,
+  RunCheck,
+  RunDetail,
+  RunSummary,
+  SamplesReport,
+  Written,
+} from './run.ts'
+
+const nothing = z.strictObject({})
+const project = z.strictObject({ project: ProjectId })
+const run = z.strictObject({ run: RunKey })
+const count = z.int().min(0)
+const checkpoint = run.extend({ checkpoint: CheckpointId })
+
+/** What was dropped: a path that the desktop shell gave or that is under a chosen root, or a finished upload. */
+const Source = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('path'), path: Path }),
+  z.strictObject({ kind: z.literal('upload'), upload: JobId }),
+])
+
+/** A model of the project, a network of the zoo (`lenet-5@0.25`). */
+const ModelChoice = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('model'), model: ModelId }),
+  z.strictObject({ kind: z.literal('zoo'), id: z.string().min(1).max(100) }),
+])
+
+const DataChoice = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('dataset'), dataset: DatasetId }),
+  z.strictObject({ kind: z.literal('named'), id: z.string().min(1).max(100) }),
+])
+
+/** What a run is made of. `recipe` is the name of a built-in, a file of the project, or a plain value. */
+export const RunPlan = z.strictObject({
+  project: ProjectId,
+  title: Title.optional(),
+  model: ModelChoice,
+  data: DataChoice,
+  recipe: z.union([z.string().min(1).max(4096), z.record(z.string(), z.json())]),
+  /** Changes to the recipe: dotted path → value. */
+  set: z.record(z.string().max(200), z.json()).default({}),
+  seed: z.int().default(42),
+  /** Use only so many training samples. */
+  limit: z.int().min(1).optional(),
+  threads: z.int().min(1).max(1024).optional(),
+  /** Seconds between periodic checkpoints. */
+  checkpointEvery: z.number().positive().max(86_400).default(60),
+})
+export type RunPlan = z.input<typeof RunPlan>
+
+/**
+ * Every call of a renderer to the host, with the schema of its request. The host checks each one; what does not fit is
+ * refused with `usage.request`, whoever sends it.
+ */
+export const studioCalls = {
+  hello: nothing,
+  /**
+   * Starts the events for this connection. Those after `after` come first when `session` is still this host's and
+   * they are still held; else `reset` is true and everything must be read anew.
+   */
+  subscribe: z.strictObject({ session: z.string().max(100).optional(), after: count.default(0) }),
+
+  projects: nothing,
+  createProject: z.strictObject({ name: Title, folder: Path.optional() }),
+  /** Adds a folder that is a project already. */
+  openProject: z.strictObject({ path: Path }),
+  renameProject: project.extend({ name: Title }),
+  /** To the bin; active runs are refused. */
+  deleteProject: project,
+  /** Makes the sample project, or opens it, and starts its run if it has none. */
+  openSample: nothing,
+  bin: nothing,
+  restore: z.strictObject({ id: z.string().max(200) }),
+  emptyBin: nothing,
+
+  /** Folders under the chosen roots; without a path, the roots. */
+  browse: z.strictObject({ path: Path.optional() }),
+  /** Announces files for `PUT /upload/<upload>/<index>`. Paths are relative, with forward slashes. */
+  startUpload: z.strictObject({
+    upload: JobId,
+    files: z
+      .array(z.strictObject({ path: Path, bytes: z.number().int().min(0) }))
+      .min(1)
+      .max(200_000),
+  }),
+  /** Says what was dropped. Answers what was found so far when `cancelJob(scan)` comes first. */
+  scan: z.strictObject({
+    scan: JobId,
+    project: ProjectId.optional(),
+    sources: z.array(Source).min(1).max(1000),
+  }),
+  /** Takes in what a scan found; `name` changes what it is called. Linking leaves the files where they are. */
+  importFound: z.strictObject({
+    job: JobId,
+    project: ProjectId,
+    scan: JobId,
+    items: z
+      .array(z.strictObject({ id: z.string().max(4200), mode: z.enum(['copy', 'link']), name: Title.optional() }))
+      .min(1)
+      .max(10_000),
+  }),
+  cancelJob: z.strictObject({ job: JobId }),
+
+  models: project,
+  renameModel: project.extend({ model: ModelId, name: Title }),
+  /** Removes a model that no other and no run was made from. */
+  deleteModel: project.extend({ model: ModelId }),
+  datasets: project,
+  removeDataset: project.extend({ dataset: DatasetId }),
+  catalog: project,
+
+  runs: z.strictObject({ project: ProjectId.optional() }),
+  runDetail: run,
+  /** Problems and disk space of a run that is not made yet. */
+  checkRun: RunPlan,
+  /** Makes a run and puts it at the end of the queue. */
+  createRun: RunPlan,
+  renameRun: run.extend({ title: Title }),
+  /** All queued runs, in their new order. */
+  reorderQueue: z.strictObject({ order: z.array(RunKey).max(10_000) }),
+  /** While the queue is paused nothing new starts; what is running goes on. */
+  pauseQueue: z.strictObject({ paused: z.boolean() }),
+  queue: nothing,
+  pauseRun: run,
+  /** Also for interrupted, stopped and failed runs that have a checkpoint: goes on from it, exactly. */
+  resumeRun: run,
+  /** Ends the run with the best weights so far as its model; also for a paused or interrupted one. */
+  stopRun: run,
+  /** Ends the run and puts its folder in the bin. */
+  discardRun: run,
+  /** The same run anew, with changes. */
+  cloneRun: run.extend({ title: Title.optional(), set: z.record(z.string().max(200), z.json()).default({}) }),
+
+  /** Rows of a stream from a row on; at most `maxRows` of them. */
+  metrics: run.extend({
+    stream: z.string().regex(/^\d{1,4}-[\w.-]{1,64}$/, 'not the name of a stream'),
+    fromRow: count.default(0),
+    maxRows: z.int().min(1).max(1_000_000).default(250_000),
+  }),
+  /** Events of the run's journal after a sequence number; they survive the host. */
+  runEvents: run.extend({ after: count.default(0), limit: z.int().min(1).max(10_000).default(5000) }),
+  /** Lines from a line on; with `search`, only those that contain it (case-insensitive). */
+  log: run.extend({
+    fromLine: count.default(0),
+    limit: z.int().min(1).max(5000).default(500),
+    search: z.string().max(500).optional(),
+  }),
+  /** Inputs of the test split with what the teacher and the student say, computed now in a process of its own. */
+  samples: run.extend({
+    job: JobId,
+    checkpoint: CheckpointId.optional(),
+    count: z.int().min(1).max(64).default(16),
+    offset: count.default(0),
+  }),
+
+  checkpoints: run,
+  evaluateCheckpoint: checkpoint.extend({
+    job: JobId,
+    split: z.enum(['test', 'train', 'validation']).default('test'),
+  }),
+  /** A new run that goes on from a checkpoint, with changes to the recipe's remaining steps. */
+  branchRun: checkpoint.extend({ title: Title.optional(), set: z.record(z.string().max(200), z.json()).default({}) }),
+  /** Writes the model of a checkpoint; into the project unless `to` (desktop only) says where. */
+  exportCheckpoint: checkpoint.extend({ job: JobId, to: Path.optional() }),
+  /** Writes a copy of a model for the person; `to` is for the desktop shell. */
+  exportModel: project.extend({ model: ModelId, to: Path.optional() }),
+
+  devices: z.strictObject({ refresh: z.boolean().default(false) }),
+  selfTest: z.strictObject({ job: JobId, device: z.string().min(1).max(100) }),
+  settings: nothing,
+  setSettings: z.strictObject({ change: SettingsChange }),
+  system: nothing,
+  /** A ZIP of versions, settings, the machine, and the logs of recent runs; no models, no data. */
+  diagnostics: z.strictObject({ job: JobId }),
+} as const
+
+export type StudioCall = keyof typeof studioCalls
+
+/** What each call answers. */
+export interface StudioResults {
+  hello: Hello
+  subscribe: { readonly session: string; readonly seq: number; readonly reset: boolean }
+  projects: readonly Project[]
+  createProject: Project
+  openProject: Project
+  renameProject: Project
+  deleteProject: Discarded
+  openSample: { readonly project: Project; readonly run?: RunSummary }
+  bin: readonly Discarded[]
+  restore: { readonly project: ProjectId; readonly run?: RunKey }
+  emptyBin: { readonly bytes: number }
+  browse: { readonly path?: string; readonly entries: readonly DirectoryEntry[] }
+  startUpload: { readonly upload: JobId; readonly received: readonly number[] }
+  scan: ScanReport
+  importFound: ImportReport
+  cancelJob: { readonly found: boolean }
+  models: readonly ModelInfo[]
+  renameModel: ModelInfo
+  deleteModel: { readonly bytes: number }
+  datasets: readonly DatasetInfo[]
+  removeDataset: { readonly removed: boolean }
+  catalog: Catalog
+  runs: readonly RunSummary[]
+  runDetail: RunDetail
+  checkRun: RunCheck
+  createRun: RunSummary
+  renameRun: RunSummary
+  reorderQueue: Queue
+  pauseQueue: Queue
+  queue: Queue
+  pauseRun: RunSummary
+  resumeRun: RunSummary
+  stopRun: RunSummary
+  discardRun: Discarded
+  cloneRun: RunSummary
+  metrics: MetricRows
+  runEvents: { readonly events: readonly RunEvent[]; readonly last: number }
+  log: LogPage
+  samples: SamplesReport
+  checkpoints: readonly CheckpointInfo[]
+  evaluateCheckpoint: Report
+  branchRun: RunSummary
+  exportCheckpoint: Written & { readonly model?: ModelId }
+  exportModel: Written
+  devices: readonly Device[]
+  selfTest: SelfTest
+  settings: Settings
+  setSettings: Settings
+  system: SystemStatus
+  diagnostics: Written
+}
+
+/** Runs that wait, in their order, and those that go. */
+export interface Queue {
+  readonly order: readonly RunKey[]
+  readonly running: readonly RunKey[]
+  readonly paused: boolean
+  readonly concurrency: number
+}
