@@ -10,5 +10,6 @@
  * | AveragePoolGrad | dY, X → dX (X only for its shape) | AveragePool's |
  * | BatchNormTraining | X, scale, B, mean, var → Y, mean′, var′, batch mean, 1/√(batch var + ε) | epsilon, momentum |
  * | BatchNormGrad | dY, X, scale, batch mean, 1/√(batch var + ε) → dX, dScale, dB | |
+ * | StopGradient | X → X, with no gradient: a target that is computed by the net itself | |
  */
 export const COMPOSITES = 'ai.alambic'

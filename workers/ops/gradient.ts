@@ -99,9 +99,10 @@ export const gradientRules: { readonly [Op in OpType]: GradientRule<Op> | NoGrad
 }
 
 /** The same for Alambic's private operators. */
-const compositeRules: Readonly<Record<string, GradientRule>> = {
+const compositeRules: Readonly<Record<string, GradientRule | NoGradient>> = {
   BatchNormTraining: ({ g, inputs, outputs, dy }) =>
     g.node(COMPOSITES, 'BatchNormGrad', [dy, inputs[0], inputs[1], outputs[3], outputs[4]], {}, { outputs: 3 }),
+  StopGradient: stops('it is there to stop gradients'),
 }
 
 /** The rule of a node, or the reason why there is none. */

@@ -29,6 +29,7 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   AveragePoolGrad: averagePoolGrad,
   BatchNormTraining: batchNormTraining,
   BatchNormGrad: batchNormGrad,
+  StopGradient: ({ node }) => node.inputs,
 }
 
 /** Changes of the forward operators that composites rely on, before any of them is lowered. */

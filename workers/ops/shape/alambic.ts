@@ -17,4 +17,5 @@ export const alambic: LooseTypeRules = {
   BatchNormTraining: (c) => [c.valueType(0), ...Array.from({ length: 4 }, () => perChannel(c, 0))],
   BatchNormGrad: (c) => [c.valueType(1), perChannel(c, 1), perChannel(c, 1)],
   FakeQuant: likeInput,
+  StopGradient: likeInput,
 }

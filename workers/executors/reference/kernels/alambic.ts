@@ -99,4 +99,5 @@ export const alambic: Kernels = {
   BatchNormTraining: batchNormTraining,
   BatchNormGrad: batchNormGrad,
   FakeQuant: fakeQuant,
+  StopGradient: (call) => call.input(0),
 }
