@@ -15,6 +15,7 @@ const control = unsupported('control flow')
 const sequence = unsupported('it works on sequences or optional values')
 const integer = stops('its output is integer')
 const random = stops('it makes random values')
+const made = stops('it makes a table from sizes, not from values')
 const signal = unsupported('signal processing')
 const text = stops('it works on text')
 
@@ -65,10 +66,10 @@ const others = {
   RandomNormalLike: random,
   RandomUniform: random,
   RandomUniformLike: random,
-  BlackmanWindow: random,
-  HammingWindow: random,
-  HannWindow: random,
-  MelWeightMatrix: random,
+  BlackmanWindow: made,
+  HammingWindow: made,
+  HannWindow: made,
+  MelWeightMatrix: made,
   DFT: signal,
   STFT: signal,
   Det: unsupported('determinants'),
@@ -77,7 +78,7 @@ const others = {
   DeformConv: unsupported('deformable convolution'),
   GridSample: unsupported('sampling at computed positions'),
   AffineGrid: unsupported('sampling at computed positions'),
-  ImageDecoder: text,
+  ImageDecoder: stops('it decodes image files'),
   RegexFullMatch: text,
   StringConcat: text,
   StringNormalizer: text,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { subgraphsOf, type Graph, type Model, type Node } from '../graph/graph.ts'
@@ -6,7 +6,7 @@ import type { Tensor } from '../graph/tensor.ts'
 import { asTensor, type ValueType } from '../graph/types.ts'
 import { typeText } from '../graph/print.ts'
 import { decodeModel, decodeTensor } from '../onnx/index.ts'
-import { assetsFolder, missing, onnxNodeTests } from '../testing/assets.ts'
+import { missing, onnxNodeTests, writeReport } from '../testing/assets.ts'
 import { inferTypes, whyUnknown } from './infer.ts'
 
 /**
@@ -89,7 +89,7 @@ const total = (outcomes: readonly Outcome[], key: 'outputs' | 'claimed' | 'claim
 const percent = (part: number, whole: number) => `${((100 * part) / whole).toFixed(1)} %`
 
 /** The pass table, for people. */
-function report(outcomes: readonly Outcome[]): string {
+function report(outcomes: readonly Outcome[]): readonly string[] {
   const scope = outcomes.filter((o) => o.inScope)
   const byOp = Map.groupBy(scope, (o) => o.op)
   const rows = [...byOp]
@@ -109,8 +109,7 @@ function report(outcomes: readonly Outcome[]): string {
     '| last operator | tests | outputs | claimed | claimed, inputs known | wrong |',
     '| --- | --- | --- | --- | --- | --- |',
     ...rows,
-    '',
-  ].join('\n')
+  ]
 }
 
 describe.skipIf(folder === undefined)(`ONNX node tests ${missing('onnx-node-tests')}`, () => {
@@ -118,8 +117,7 @@ describe.skipIf(folder === undefined)(`ONNX node tests ${missing('onnx-node-test
 
   test('what inference claims is true, and it claims at least nine of ten', () => {
     const outcomes = names.map((name) => outcomeOf(folder ?? '', name))
-    mkdirSync(join(assetsFolder, 'reports'), { recursive: true })
-    writeFileSync(join(assetsFolder, 'reports', 'inference.md'), report(outcomes))
+    writeReport('inference', report(outcomes))
     expect(outcomes.filter((o) => o.wrong.length > 0)).toEqual([])
     const scope = outcomes.filter((o) => o.inScope)
     expect(total(scope, 'outputs')).toBeGreaterThan(2000)

@@ -16,5 +16,5 @@ export {
 export { foldShapes } from './simplify/shapes.ts'
 export { simplify, type SimplifyOptions } from './simplify/simplify.ts'
 export { removeFinalSoftmax } from './simplify/softmax.ts'
-export { unfuse } from './simplify/unfuse.ts'
+export { unfuse, unfusedOperators } from './simplify/unfuse.ts'
 export { newestOpset, oldestOpset, upgrade } from './upgrade/upgrade.ts'

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -43,4 +43,11 @@ export const onnxNodeTests = (): string | undefined => pathOf('onnx-node-tests')
 export const missing = (asset: Asset): string => {
   const state = stateOf(asset)
   return 'missing' in state ? `${asset}: ${state.missing}` : ''
+}
+
+/** Where conformance tests leave their tables for people: `node_modules/.cache/alambic/reports/<name>.md`. */
+export function writeReport(name: string, lines: readonly string[]): void {
+  const folder = join(assetsFolder, 'reports')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, `${name}.md`), `${lines.join('\n')}\n`)
 }

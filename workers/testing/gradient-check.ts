@@ -1,9 +1,10 @@
 import { evaluate } from '../executors/reference/evaluate.ts'
 import type { NdArray } from '../executors/reference/value.ts'
+import { isFloat } from '../graph/dtype.ts'
 import type { Graph } from '../graph/graph.ts'
 import { gaussian, mulberry32 } from '../graph/random.ts'
 import { parse } from '../graph/parse.ts'
-import { sizeOf } from '../graph/tensor.ts'
+import { sizeOf, tensorOf } from '../graph/tensor.ts'
 import { staticShape } from '../graph/types.ts'
 import { decompose } from '../ops/decompose.ts'
 import { Emitter } from '../ops/emit.ts'
@@ -20,7 +21,7 @@ export interface CheckOptions {
 
 /**
  * Largest relative error between the gradients that the rules write and central finite differences, both in float64.
- * The first output is reduced to a scalar by random weights, so that no direction is hidden. All float inputs are
+ * The outputs are reduced to a scalar by random weights, so that no direction is hidden. All float inputs are
  * differentiated.
  */
 export function gradientError(source: string | Graph, options: CheckOptions = {}): number {
@@ -39,14 +40,22 @@ export function gradientError(source: string | Graph, options: CheckOptions = {}
   return worst
 }
 
+/** The sum over all float outputs of each, weighted at random. */
 function addLoss(graph: Graph): Graph {
   const g = new Emitter(graph)
-  const y = graph.outputs[0]?.name ?? ''
-  const dims = g.dims(y)
   const random = mulberry32(7)
-  const weights = Float32Array.from({ length: sizeOf(dims) }, () => gaussian(random))
-  const name = g.constant('check.weights', { dtype: 'f32', dims, bytes: new Uint8Array(weights.buffer) })
-  const loss = g.total(g.mul(y, name))
+  const weighted = graph.outputs
+    .filter(({ name }) => isFloat(g.dtype(name)))
+    .map(({ name }) => {
+      const dims = g.dims(name)
+      const weights = tensorOf(
+        'f32',
+        dims,
+        Float32Array.from({ length: sizeOf(dims) }, () => gaussian(random)),
+      )
+      return g.total(g.mul(name, g.cast(g.constant('check.weights', weights), g.dtype(name))))
+    })
+  const loss = weighted.map((term) => g.cast(term, 'f32')).reduce((sum, term) => g.add(sum, term))
   g.append({ name: 'check.loss', op: 'Identity', domain: '', inputs: [loss], outputs: ['check.loss'], attributes: {} })
   g.outputs.length = 0
   g.output('check.loss')
@@ -62,7 +71,8 @@ function makeFeeds(graph: Graph, { feeds = {}, map = (v) => v, seed = 3 }: Check
       const given = feeds[name]
       if (dtype === 'i64')
         return [name, { kind: 'tensor', dtype, dims, data: BigInt64Array.from((given ?? []).map(BigInt)) }]
-      if (dtype === 'bool') return [name, { kind: 'tensor', dtype, dims, data: Uint8Array.from(given ?? []) }]
+      if (dtype === 'bool' || dtype === 'u8')
+        return [name, { kind: 'tensor', dtype, dims, data: Uint8Array.from(given ?? []) }]
       const data = Float64Array.from({ length: sizeOf(dims) }, (_, i) => given?.[i] ?? map(gaussian(random)))
       return [name, { kind: 'tensor', dtype, dims, data }]
     }),
@@ -84,7 +94,10 @@ function finiteDifferences(graph: Graph, feeds: Readonly<Record<string, NdArray>
   })
 }
 
+/** Differences of float64 losses over twice the step carry noise of about 1e-10: a gradient of zero must pass. */
+const FLOOR = 1e-5
+
 function relativeError(a: Float64Array, b: Float64Array): number {
   const difference = Math.hypot(...a.map((v, i) => v - (b[i] as number)))
-  return difference / Math.max(1e-8, Math.hypot(...a), Math.hypot(...b))
+  return difference / Math.max(FLOOR, Math.hypot(...a), Math.hypot(...b))
 }

@@ -189,13 +189,82 @@ const concat: Step = (draft, x) => {
   return piece(draft, draft.builder.op('Concat', [x.name, other.name], { axis }), shape)
 }
 
-const softmax: Step = (draft, x) =>
-  x.shape.length === 0 ? undefined : piece(draft, draft.builder.op('Softmax', [x.name], { axis: -1 }), x.shape)
+const softmax =
+  (op: 'Softmax' | 'LogSoftmax'): Step =>
+  (draft, x) =>
+    x.shape.length === 0 ? undefined : piece(draft, draft.builder.op(op, [x.name], { axis: -1 }), x.shape)
+
+/** A convolution over all axes but the first two, kernel 2, padded at the end so that sizes stay. */
+const conv: Step = (draft, x) => {
+  const [, channels, ...spatial] = x.shape
+  if (channels === undefined || spatial.length === 0) return undefined
+  const group = draft.pick(2) ? channels : 1
+  const filters = group * (1 + draft.pick(2))
+  const w = constant(draft, [filters, channels / group, ...spatial.map(() => 2)], 0.5)
+  const pads = [...spatial.map(() => 0), ...spatial.map(() => 1)]
+  const name = draft.builder.op('Conv', [x.name, w, constant(draft, [filters])], { group, pads })
+  return piece(draft, name, [x.shape[0] as number, filters, ...spatial])
+}
+
+const averagePool: Step = (draft, x) => {
+  const [n, channels, ...spatial] = x.shape
+  if (n === undefined || channels === undefined || spatial.length === 0 || spatial.some((d) => d < 2)) return undefined
+  const window = { kernel_shape: spatial.map(() => 2), count_include_pad: draft.pick(2) }
+  const pads = [...spatial.map(() => 0), ...spatial.map(() => 1)]
+  return piece(draft, draft.builder.op('AveragePool', [x.name], { ...window, pads }), x.shape)
+}
+
+const layerNorm: Step = (draft, x) => {
+  const size = x.shape.at(-1)
+  // A single number minus its own mean is zero: no gradient, and a division by √ε.
+  if (size === undefined || size < 2) return undefined
+  const [scale, bias] = [constant(draft, [size]), constant(draft, [size])]
+  return piece(draft, draft.builder.op('LayerNormalization', [x.name, scale, bias], { epsilon: 0.1 }), x.shape)
+}
+
+/** Part of an axis, sometimes backwards. */
+const slice: Step = (draft, x) => {
+  if (x.shape.length === 0) return undefined
+  const axis = draft.pick(x.shape.length)
+  const size = x.shape[axis] as number
+  const back = draft.pick(2) === 1
+  const start = draft.pick(size)
+  const count = back ? start + 1 : size - start
+  const at = (hint: string, value: number) => draft.builder.constant(hint, i64([value]))
+  const end = back ? -size - 1 : size
+  const inputs = [x.name, at('starts', start), at('ends', end), at('axes', axis), at('steps', back ? -1 : 1)]
+  return piece(draft, draft.builder.op('Slice', inputs), x.shape.with(axis, count))
+}
+
+const pad: Step = (draft, x) => {
+  if (x.shape.length === 0) return undefined
+  const axis = draft.pick(x.shape.length)
+  const size = x.shape[axis] as number
+  const [before, after] = [draft.pick(2), draft.pick(2)]
+  if (sizeOf(x.shape.with(axis, size + before + after)) > mostElements) return undefined
+  const zeros = x.shape.map(() => 0)
+  const pads = draft.builder.constant('pads', i64([...zeros.with(axis, before), ...zeros.with(axis, after)]))
+  const mode = ['constant', 'edge', ...(size > 1 ? ['reflect'] : [])][draft.pick(size > 1 ? 3 : 2)] as string
+  return piece(draft, draft.builder.op('Pad', [x.name, pads], { mode }), x.shape.with(axis, size + before + after))
+}
+
+/** Rows of an axis, some of them twice. */
+const gather: Step = (draft, x) => {
+  if (x.shape.length === 0) return undefined
+  const axis = draft.pick(x.shape.length)
+  const size = x.shape[axis] as number
+  const indices = Array.from({ length: 1 + draft.pick(4) }, () => draft.pick(size))
+  const shape = x.shape.with(axis, indices.length)
+  if (sizeOf(shape) > mostElements) return undefined
+  const inputs = [x.name, draft.builder.constant('indices', i64(indices))]
+  return piece(draft, draft.builder.op('Gather', inputs, { axis }), shape)
+}
 
 const smoothSteps: readonly Step[] = [
   ...(['Tanh', 'Sigmoid', 'Neg', 'Softplus', 'Sin', 'Erf', 'Identity'] as const).map(unary),
   ...(['Add', 'Sub', 'Mul'] as const).map(binary),
-  ...[divide, matMul, matMul, gemm, gemm, transpose, reshape, reduce, concat, softmax],
+  ...[divide, matMul, matMul, gemm, gemm, transpose, reshape, reduce, concat],
+  ...[softmax('Softmax'), softmax('LogSoftmax'), conv, conv, averagePool, layerNorm, slice, pad, gather],
 ]
 
 const kinkedSteps: readonly Step[] = [

@@ -39,6 +39,9 @@ const rules: Readonly<Record<string, Unfuse>> = {
   TransposeMatMul: fusedMatMul,
 }
 
+/** The operators that `unfuse` knows. */
+export const unfusedOperators: readonly string[] = Object.keys(rules)
+
 /** Operators that exporters write in the default domain although no ONNX version has them there. */
 const strays: ReadonlySet<string> = new Set([
   'SimplifiedLayerNormalization',
