@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { callWorker, ExitCode, fail } from './session.ts'
+import { addPacking } from './pack.ts'
 import { asList, asRun, asText, comparison, inspection } from './show.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -138,6 +139,7 @@ function commands(): Command {
   program.showHelpAfterError().exitOverride()
   addRuns(program)
   addMeasurements(program)
+  addPacking(program)
   addLists(program)
   return program
 }

@@ -13,6 +13,7 @@ const inputAreas: ReadonlySet<string> = new Set([
   'onnx',
   'model',
   'recipe',
+  'cmpz',
   'graph',
   'gradient',
   'ops',

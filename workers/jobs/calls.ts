@@ -15,6 +15,7 @@ import { openModel, zooReference } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { doctor } from './doctor.ts'
+import { packCall, unpackCall } from './pack.ts'
 import { runRecipe } from './run.ts'
 import type { Listener } from './journal.ts'
 
@@ -46,6 +47,8 @@ const handlers: Handlers = {
     return { model, ...inspectModel(opened), ...(text ? { text: modelText(opened) } : {}) }
   },
   compare: compareCall,
+  pack: packCall,
+  unpack: unpackCall,
   datasets: () =>
     Promise.resolve({
       datasets: Object.values(datasets).map(({ id, title, source }) => ({

@@ -104,6 +104,22 @@ export const CompareRequest = Compute.extend({
 })
 export type CompareRequest = z.input<typeof CompareRequest>
 
+export const PackRequest = z.object({
+  model: Reference,
+  /** The container; beside the model, with the ending .cmpz, when absent. */
+  output: z.string().optional(),
+  /** Index bits of sparse tensors; the best for each tensor when absent. */
+  indexBits: z.number().int().min(1).max(11).optional(),
+})
+export type PackRequest = z.input<typeof PackRequest>
+
+export const UnpackRequest = z.object({
+  file: z.string().min(1),
+  /** The ONNX file; beside the container when absent. */
+  output: z.string().optional(),
+})
+export type UnpackRequest = z.input<typeof UnpackRequest>
+
 /** A JSON document; its keys are documented in README.md and stable. */
 export type Report = Readonly<Record<string, unknown>>
 
@@ -114,6 +130,8 @@ export const calls = {
   measure: MeasureRequest,
   inspect: InspectRequest,
   compare: CompareRequest,
+  pack: PackRequest,
+  unpack: UnpackRequest,
   datasets: z.object({}),
   zoo: z.object({}),
   recipes: z.object({}),

@@ -5,7 +5,7 @@
  * The per-folder tsconfig.json files repeat this table as project references, and a test compares the two.
  */
 const model = ['ops', 'graph', 'protocol']
-const computing = ['zoo', 'train', 'passes', 'datasets', 'measure', 'executors', 'onnx', ...model]
+const computing = ['zoo', 'train', 'passes', 'datasets', 'measure', 'executors', 'pack', 'onnx', ...model]
 
 /** @type {Record<string, string[]>} */
 const workers = {
@@ -14,6 +14,7 @@ const workers = {
   ops: ['graph', 'protocol'],
   onnx: model,
   passes: model,
+  pack: ['onnx', ...model],
   train: ['passes', ...model],
   zoo: model,
   datasets: ['graph', 'protocol'],
