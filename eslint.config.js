@@ -1,5 +1,7 @@
 import js from '@eslint/js'
 import { defineConfig, globalIgnores } from 'eslint/config'
+import vue from 'eslint-plugin-vue'
+import accessibility from 'eslint-plugin-vuejs-accessibility'
 import tseslint from 'typescript-eslint'
 import alambic from './electron/setup/lint/rules.js'
 
@@ -36,6 +38,47 @@ export default defineConfig([
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       // An async method without `await` turns a thrown error into a rejection, which its callers rely on.
       '@typescript-eslint/require-await': 'off',
+    },
+  },
+  {
+    // The screens are checked with the types of a browser, the end-to-end tests with both.
+    files: ['renderer/**/*.ts'],
+    ignores: ['renderer/**/*.test.ts', 'renderer/vite.config.ts'],
+    languageOptions: { parserOptions: { project: './renderer/tsconfig.json' } },
+  },
+  {
+    files: ['renderer/**/*.test.ts', 'renderer/vite.config.ts'],
+    languageOptions: { parserOptions: { project: './renderer/tsconfig.test.json' } },
+  },
+  {
+    files: ['e2e/**/*.ts'],
+    languageOptions: { parserOptions: { project: './e2e/tsconfig.json' } },
+  },
+  {
+    files: ['**/*.vue'],
+    extends: [tseslint.configs.recommended, vue.configs['flat/recommended'], accessibility.configs['flat/recommended']],
+    languageOptions: { parserOptions: { parser: tseslint.parser } },
+    rules: {
+      // Types tell: vue-tsc checks every template.
+      'no-undef': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // A screen is named by its folder: `views/Runs.vue`.
+      'vue/multi-word-component-names': 'off',
+      'vue/block-lang': ['error', { script: { lang: 'ts' } }],
+      'vue/no-v-html': 'error',
+      'vue/no-static-inline-styles': 'error',
+      'vue/require-default-prop': 'off',
+      // A <script setup> is a module, not a function; its functions are still bounded.
+      'vue/html-self-closing': ['error', { html: { void: 'always' } }],
+      // A label stands around its field, or names it by `for`.
+      'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
+      // Prettier decides these.
+      'vue/html-indent': 'off',
+      'vue/max-attributes-per-line': 'off',
+      'vue/singleline-html-element-content-newline': 'off',
+      'vue/multiline-html-element-content-newline': 'off',
+      'vue/html-closing-bracket-newline': 'off',
     },
   },
   {

@@ -22,6 +22,9 @@ interface Check {
   readonly fix: string
 }
 
+/** TypeScript that reads single-file components too. */
+const vueTsc = 'node_modules/vue-tsc/bin/vue-tsc.js'
+
 const checks: readonly Check[] = [
   {
     title: 'format',
@@ -30,6 +33,8 @@ const checks: readonly Check[] = [
   },
   { title: 'lint', run: ['node_modules/eslint/bin/eslint.js', '.'], fix: 'npm run lint -- --fix, or by hand' },
   { title: 'types', run: ['node_modules/typescript/bin/tsc', '--build', 'tsconfig.build.json'], fix: 'by hand' },
+  { title: 'types of the screens', run: [vueTsc, '--project', 'renderer/tsconfig.json'], fix: 'by hand' },
+  { title: 'types of their tests', run: [vueTsc, '--project', 'renderer/tsconfig.test.json'], fix: 'by hand' },
 ]
 
 /** Colours are for a terminal only: a log that a program reads stays plain. */

@@ -1,0 +1,12 @@
+import { shell } from './en/shell.ts'
+import { projects } from './en/projects.ts'
+import { runs } from './en/runs.ts'
+import { settings } from './en/settings.ts'
+
+/** Every phrase of the screens in English; zh-CN.ts has the same keys, and a test compares the two. */
+export const en = {
+  ...shell,
+  ...projects,
+  ...runs,
+  ...settings,
+}

@@ -1,0 +1,13 @@
+import { shell } from './zh-CN/shell.ts'
+import { projects } from './zh-CN/projects.ts'
+import { runs } from './zh-CN/runs.ts'
+import { settings } from './zh-CN/settings.ts'
+import type { Messages } from './phrases.ts'
+
+/** 简体中文。键与 en.ts 相同；指标名、算子名不翻译。 */
+export const zhCN: Messages = {
+  ...shell,
+  ...projects,
+  ...runs,
+  ...settings,
+}
