@@ -5,7 +5,7 @@ import type { FileSet } from './files.ts'
 import { cifarClasses, readCifarSheets } from './formats/cifar.ts'
 import { readClassJson } from './formats/class-json.ts'
 import { readIdxSplits } from './formats/idx.ts'
-import { datasetHome } from './home.ts'
+import { datasetHome } from '../protocol/files/home.ts'
 import type { DataWarning, Splits } from './types.ts'
 
 /** Where a data set comes from when it is added. */

@@ -22,6 +22,7 @@ import type { Listener } from './journal.ts'
 export interface CallEnvironment {
   readonly listener: Listener
   readonly stopping: () => boolean
+  readonly leaving: () => 'paused' | 'interrupted' | undefined
   /** Loads the native engine; only when a call computes. */
   readonly executor: () => Promise<Executor>
 }
@@ -33,8 +34,8 @@ type Handlers = {
 
 /** What a worker does for each call of the protocol. */
 const handlers: Handlers = {
-  run: async (request, { executor, listener, stopping }) =>
-    runRecipe(request, { executor: await executor(), listener, stopping }),
+  run: async (request, { executor, listener, stopping, leaving }) =>
+    runRecipe(request, { executor: await executor(), listener, stopping, leaving }),
   evaluate: evaluateCall,
   measure: async ({ model, batch, runs, threads }, environment) =>
     asReport(

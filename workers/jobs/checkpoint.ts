@@ -1,57 +1,86 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AlambicError } from '../protocol/errors.ts'
+import {
+  damagedCheckpoint,
+  listCheckpoints,
+  MANIFEST,
+  readManifest,
+  type CheckpointManifest,
+  type CheckpointName,
+} from '../protocol/files/checkpoints.ts'
+import { isMissing, sha256, syncFolder, writeSynced } from '../protocol/files/durable.ts'
 import type { DType } from '../graph/dtype.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import type { Snapshot } from '../recipes/step.ts'
-import { sha256, syncFolder, writeSynced } from './durable.ts'
 
-/**
- * Checkpoints of one step of a run: a folder each, `00012345/` by step count, holding one raw little-endian file per
- * tensor and a manifest with the SHA-256 of everything. A folder gets its final name only when all of it is on disk.
- */
-const MANIFEST = 'manifest.json'
-/** The newest ones that are kept, so that a damaged last one does not end the run. */
-const KEEP = 2
-
-interface Manifest {
-  readonly format: 1
-  readonly step: number
-  readonly tensors: Readonly<Record<string, { file: string; dtype: DType; dims: readonly number[]; sha256: string }>>
-  readonly facts: Readonly<Record<string, unknown>>
+/** Which checkpoints stay. */
+export interface Retention {
+  /** The newest ones, so that a damaged last one does not end the run. */
+  readonly newest: number
+  /** Beside these and the best, the first one after every so many training steps. */
+  readonly every?: number | undefined
 }
 
-const folderOf = (step: number): string => String(step).padStart(9, '0')
+const DEFAULT: Retention = { newest: 2 }
 
-/** Saves a snapshot under `root` and drops the oldest ones. */
-export async function saveCheckpoint(root: string, snapshot: Snapshot): Promise<string> {
+const folderOf = (step: number, edition: number): string =>
+  `${String(step).padStart(9, '0')}${edition > 1 ? `-${edition}` : ''}`
+
+/** Saves a snapshot under `root` and drops those that need not stay. Whatever fails, what was saved before stays. */
+export async function saveCheckpoint(root: string, snapshot: Snapshot, keep: Retention = DEFAULT): Promise<string> {
   const temporary = join(root, `.writing-${process.pid}`)
-  await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary, { recursive: true })
-  const tensors: Record<string, Manifest['tensors'][string]> = {}
+  try {
+    await writeInto(temporary, snapshot)
+    const before = await listCheckpoints(root)
+    const edition = 1 + Math.max(0, ...before.filter((c) => c.step === snapshot.step).map((c) => c.edition))
+    const final = join(root, folderOf(snapshot.step, edition))
+    await rename(temporary, final)
+    await syncFolder(root)
+    await prune(root, keep, bestStep(snapshot))
+    return final
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function writeInto(folder: string, snapshot: Snapshot): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const tensors: Record<string, CheckpointManifest['tensors'][string]> = {}
   let index = 0
   for (const [name, { dtype, dims, bytes }] of Object.entries(snapshot.tensors)) {
     const file = `${index++}.bin`
-    await writeSynced(join(temporary, file), bytes)
+    await writeSynced(join(folder, file), bytes)
     tensors[name] = { file, dtype, dims, sha256: sha256(bytes) }
   }
-  const body: Manifest = { format: 1, step: snapshot.step, tensors, facts: snapshot.facts }
-  const text = JSON.stringify(body)
-  await writeSynced(join(temporary, MANIFEST), JSON.stringify({ sha256: sha256(text), manifest: text }))
-  await syncFolder(temporary)
-  const final = join(root, folderOf(snapshot.step))
-  await rm(final, { recursive: true, force: true })
-  await rename(temporary, final)
-  await syncFolder(root)
-  for (const old of (await listCheckpoints(root)).slice(KEEP))
-    await rm(join(root, old), { recursive: true, force: true })
-  return final
+  const { step, facts } = snapshot
+  const text = JSON.stringify({ format: 1, step, time: new Date().toISOString(), tensors, facts })
+  await writeSynced(join(folder, MANIFEST), JSON.stringify({ sha256: sha256(text), manifest: text }))
+  await syncFolder(folder)
 }
 
-/** Checkpoint folders, newest first. */
-async function listCheckpoints(root: string): Promise<string[]> {
-  const names = await readdir(root).catch(() => [])
-  return names.filter((name) => /^\d{9,}$/.test(name)).toSorted((a, b) => Number(b) - Number(a))
+const bestStep = ({ facts }: Snapshot): number | undefined => (facts['best'] as { step?: number } | undefined)?.step
+
+async function prune(root: string, keep: Retention, best: number | undefined): Promise<void> {
+  const all = await listCheckpoints(root)
+  const stay = new Set(all.slice(0, keep.newest).map(({ name }) => name))
+  for (const one of [...spaced(all, keep.every), ...all.filter((c) => c.step === best).slice(0, 1)]) stay.add(one.name)
+  for (const { name } of all) {
+    if (!stay.has(name)) await rm(join(root, name), { recursive: true, force: true })
+  }
+}
+
+/** The first checkpoint at or after every multiple of `every`. */
+function spaced(all: readonly CheckpointName[], every: number | undefined): CheckpointName[] {
+  if (every === undefined) return []
+  let last = 0
+  return all.toReversed().filter(({ step }) => {
+    const passed = Math.floor(step / every) > last
+    if (passed) last = Math.floor(step / every)
+    return passed
+  })
 }
 
 /** The newest checkpoint that is whole; `onDamaged` hears of those that are not. */
@@ -59,7 +88,7 @@ export async function loadCheckpoint(
   root: string,
   onDamaged: (error: AlambicError) => void,
 ): Promise<Snapshot | undefined> {
-  for (const name of await listCheckpoints(root)) {
+  for (const { name } of await listCheckpoints(root)) {
     try {
       return await readCheckpoint(join(root, name))
     } catch (error) {
@@ -70,34 +99,18 @@ export async function loadCheckpoint(
   return undefined
 }
 
-async function readCheckpoint(folder: string): Promise<Snapshot> {
+/** One checkpoint, every byte of it checked; throws `run.checkpoint-damaged`. */
+export async function readCheckpoint(folder: string): Promise<Snapshot> {
   const manifest = await readManifest(folder)
   const tensors: Record<string, Tensor> = {}
   for (const [name, { file, dtype, dims, sha256: expected }] of Object.entries(manifest.tensors)) {
-    const bytes = await readFile(join(folder, file)).catch(() => undefined)
+    const bytes = await readFile(join(folder, file)).catch((error: unknown) => {
+      if (isMissing(error)) return undefined
+      throw error
+    })
     const found = bytes ? sha256(bytes) : 'no such file'
-    if (!bytes || found !== expected) throw damaged(folder, file, expected, found)
-    tensors[name] = { dtype, dims, bytes }
+    if (!bytes || found !== expected) throw damagedCheckpoint(folder, file, expected, found)
+    tensors[name] = { dtype: dtype as DType, dims, bytes }
   }
   return { step: manifest.step, tensors, facts: manifest.facts }
 }
-
-async function readManifest(folder: string): Promise<Manifest> {
-  const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => '')
-  try {
-    const outer = JSON.parse(text) as { sha256: string; manifest: string }
-    if (sha256(outer.manifest) === outer.sha256) return JSON.parse(outer.manifest) as Manifest
-    throw damaged(folder, MANIFEST, outer.sha256, sha256(outer.manifest))
-  } catch (error) {
-    if (error instanceof AlambicError) throw error
-    throw damaged(folder, MANIFEST, 'a JSON document', 'something else')
-  }
-}
-
-const damaged = (folder: string, file: string, expected: string, found: string): AlambicError =>
-  new AlambicError('run.checkpoint-damaged', `the checkpoint "${folder}" is damaged: ${file}`, {
-    subject: folder,
-    expected,
-    found,
-    fix: 'The checkpoint before it is used instead.',
-  })

@@ -1,30 +1,12 @@
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AlambicError } from '../protocol/errors.ts'
-import type { RunState } from '../protocol/worker.ts'
+import { replaceJson } from '../protocol/files/durable.ts'
+import { appendLine, endsCut, lastSequence } from '../protocol/files/journal.ts'
+import { MetricStream, streamPath, streamsIn, truncateRows } from '../protocol/files/metrics.ts'
+import { RunRecord } from '../protocol/files/record.ts'
 import type { RunEvent } from '../protocol/worker.ts'
-import { replaceFile } from './durable.ts'
-
-/** What `run.json` says: the request, how the run stands, and what each finished step made. */
-export interface RunRecord {
-  readonly format: 1
-  readonly id: string
-  readonly state: RunState
-  readonly created: string
-  readonly updated: string
-  /** The request as it was given, with the recipe resolved to a plain value. */
-  readonly request: Readonly<Record<string, unknown>>
-  readonly recipe: Readonly<Record<string, unknown>>
-  /** Finished steps: their model files (relative) and reports. */
-  readonly steps: readonly {
-    readonly id: string
-    readonly model: string
-    readonly report: Readonly<Record<string, unknown>>
-  }[]
-  readonly error?: Readonly<Record<string, unknown>>
-  readonly result?: Readonly<Record<string, unknown>>
-}
 
 /** The folder of a run: the only place where its state is. Anything shown of it can be rebuilt from here. */
 export class RunFolder {
@@ -59,36 +41,40 @@ export class RunFolder {
       })
     }
     const folder = new RunFolder(path)
-    folder.#seq = lastSequence(join(path, 'events.jsonl'))
-    return { folder, record: JSON.parse(text) as RunRecord }
+    const journal = folder.#journal
+    if (endsCut(journal)) writeFileSync(journal, '\n', { flag: 'a' })
+    folder.#seq = lastSequence(journal)
+    return { folder, record: parseRecord(path, text) }
+  }
+
+  get #journal(): string {
+    return join(this.path, 'events.jsonl')
   }
 
   async write(record: RunRecord): Promise<void> {
-    await replaceFile(
-      join(this.path, 'run.json'),
-      `${JSON.stringify({ ...record, updated: new Date().toISOString() }, null, 2)}\n`,
-    )
+    await replaceJson(join(this.path, 'run.json'), { ...record, updated: new Date().toISOString() })
   }
 
-  /** Appends to the journal. A line is written in one call: after a crash the last one may be cut, never two mixed. */
+  /** Appends to the journal, one line per event. */
   event(kind: string, data: Readonly<Record<string, unknown>>): RunEvent {
-    const event: RunEvent = { seq: ++this.#seq, time: new Date().toISOString(), kind, data: { ...data } }
-    append(join(this.path, 'events.jsonl'), `${JSON.stringify(event)}\n`)
+    const event: RunEvent = { seq: this.#seq + 1, time: new Date().toISOString(), kind, data: { ...data } }
+    appendLine(this.#journal, JSON.stringify(event))
+    this.#seq++
     return event
   }
 
-  /** The metric stream of a step, `metrics/<name>.f64`: rows of float64, the first column the step count. */
+  /** The metric stream of a step, `metrics/<name>.f64`. */
   stream(name: string, columns: readonly string[]): MetricStream {
     const known = this.#streams.get(name)
     if (known) return known
-    const stream = new MetricStream(join(this.path, 'metrics', name), columns)
+    const stream = new MetricStream(streamPath(this.path, name), columns)
     this.#streams.set(name, stream)
     return stream
   }
 
-  /** Drops rows after a step from streams whose name starts with a prefix: what a resumed run will write again. */
-  truncateStreams(names: readonly string[], step: number): void {
-    for (const name of names) MetricStream.truncate(join(this.path, 'metrics', name), step)
+  /** Drops what a stage wrote after a training step: what a resumed run will write again. */
+  truncateStreams(stage: number, step: number): void {
+    for (const name of streamsIn(join(this.path, 'metrics'), stage)) truncateRows(streamPath(this.path, name), step)
   }
 
   /** Puts buffered metric rows on disk: before every checkpoint, so that none is missing when a run is resumed. */
@@ -102,89 +88,15 @@ export class RunFolder {
   }
 }
 
-function append(path: string, line: string): void {
-  const fd = openSync(path, 'a')
+function parseRecord(path: string, text: string): RunRecord {
   try {
-    writeSync(fd, line)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-function lastSequence(path: string): number {
-  if (!existsSync(path)) return 0
-  const lines = readFileSync(path, 'utf8').split('\n')
-  // The last line may have been cut by a crash.
-  for (const line of lines.reverse()) {
-    try {
-      return (JSON.parse(line) as RunEvent).seq
-    } catch {
-      continue
-    }
-  }
-  return 0
-}
-
-/** A table of float64 rows on disk; `<path>.json` names its columns. */
-export class MetricStream {
-  readonly #fd: number
-  readonly #width: number
-  #pending: number[] = []
-
-  constructor(path: string, columns: readonly string[]) {
-    mkdirSync(join(path, '..'), { recursive: true })
-    if (!existsSync(`${path}.json`)) append(`${path}.json`, JSON.stringify({ columns }))
-    this.#fd = openSync(`${path}.f64`, 'a')
-    this.#width = columns.length
-  }
-
-  append(row: readonly number[]): void {
-    if (row.length !== this.#width) {
-      throw new AlambicError('run.metric-width', 'a row of metrics has the wrong number of columns', {
-        expected: String(this.#width),
-        found: String(row.length),
-      })
-    }
-    this.#pending.push(...row)
-    if (this.#pending.length >= 64 * this.#width) this.flush()
-  }
-
-  flush(): void {
-    if (this.#pending.length === 0) return
-    writeSync(this.#fd, new Uint8Array(Float64Array.from(this.#pending).buffer))
-    this.#pending = []
-  }
-
-  close(): void {
-    this.flush()
-    closeSync(this.#fd)
-  }
-
-  /** All rows of a stream; a row that a crash cut is left out. */
-  static read(path: string): { columns: readonly string[]; rows: Float64Array[] } {
-    if (!existsSync(`${path}.json`)) return { columns: [], rows: [] }
-    const { columns } = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as { columns: string[] }
-    const bytes = readFileSync(`${path}.f64`)
-    const width = columns.length * 8
-    const count = Math.floor(bytes.byteLength / width)
-    const copy = new Float64Array(new Uint8Array(bytes.subarray(0, count * width)).buffer)
-    return {
-      columns,
-      rows: Array.from({ length: count }, (_, i) => copy.subarray(i * columns.length, (i + 1) * columns.length)),
-    }
-  }
-
-  static truncate(path: string, step: number): void {
-    const { columns, rows } = MetricStream.read(path)
-    if (columns.length === 0) return
-    const keep = rows.findIndex((row) => (row[0] as number) > step)
-    const length = (keep < 0 ? rows.length : keep) * columns.length * 8
-    if (statSync(`${path}.f64`).size === length) return
-    const fd = openSync(`${path}.f64`, 'r+')
-    try {
-      ftruncateSync(fd, length)
-    } finally {
-      closeSync(fd)
-    }
+    return RunRecord.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new AlambicError('run.damaged', `the run.json in "${path}" is not one that Alambic wrote`, {
+      subject: path,
+      expected: 'a run record of format 1',
+      fix: 'Put the file back from a copy; checkpoints and models of the run are beside it.',
+      cause,
+    })
   }
 }

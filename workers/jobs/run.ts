@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { asAlambicError } from '../protocol/errors.ts'
+import { isFinished, type RunRecord } from '../protocol/files/record.ts'
 import type { RunRequest, Report, RunState } from '../protocol/worker.ts'
 import { openDataset, type Dataset } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
@@ -11,7 +12,7 @@ import { assess } from '../measure/assess.ts'
 import { checkRecipe, openRecipe, type Recipe } from '../recipes/recipe.ts'
 import { openModel } from '../recipes/open.ts'
 import type { StepContext, StepResult } from '../recipes/step.ts'
-import { RunFolder, type RunRecord } from './folder.ts'
+import { RunFolder } from './folder.ts'
 import { StepJournal, type Listener } from './journal.ts'
 
 type Request = z.output<typeof RunRequest>
@@ -19,7 +20,10 @@ type Request = z.output<typeof RunRequest>
 export interface RunEnvironment {
   readonly executor: Executor
   readonly listener: Listener
+  /** True once the step at hand shall be the last one. */
   readonly stopping: () => boolean
+  /** How the run shall stand when it is left unfinished; undefined when stopping means to keep the best. */
+  readonly leaving: () => 'paused' | 'interrupted' | undefined
 }
 
 /**
@@ -77,25 +81,36 @@ class Run {
     // A finished run never changes: asked to go on, it answers what it found.
     if (this.#record.state === 'succeeded' && this.#record.result) return this.#record.result
     const request = this.#record.request as Request
-    await this.#state('preparing')
+    await this.#state('preparing', 'data')
     const data = await openDataset(request.data, {
       ...validationOf(this.#recipe),
       seed: request.seed,
       limit: request.limit,
     })
+    await this.#state('preparing', 'model')
     const source = await openModel(request.model, request.seed)
     let model = await this.#lastModel(source)
     this.#preflight(model)
     await this.#state('running')
     let stopped = false
     for (let index = this.#record.steps.length; index < this.#recipe.steps.length && !stopped; index++) {
+      if (this.#environment.leaving()) break
       const result = await this.#step(index, { model, source, data, request })
       stopped = result.stopped ?? false
       // A step that was stopped early gives its best model, but is not finished: a resumed run goes on with it.
       if (!stopped) await this.#finish(index, result)
       model = result.model
     }
+    const left = this.#environment.leaving()
+    if (left && this.#record.steps.length < this.#recipe.steps.length) return this.#leave(left)
     return this.#conclude({ model, data, request, stopped })
+  }
+
+  /** Ends the process' work on an unfinished run: everything to go on with is on disk. */
+  async #leave(state: 'paused' | 'interrupted'): Promise<Report> {
+    this.#folder.flush()
+    await this.#state(state)
+    return { run: this.#folder.path, state }
   }
 
   async #lastModel(source: Model): Promise<Model> {
@@ -118,7 +133,10 @@ class Run {
     const { description, options } = this.#recipe.steps[index] as Recipe['steps'][number]
     const { executor, listener, stopping } = this.#environment
     const { model, source, data, request } = at
-    const journal = new StepJournal(this.#folder, index, listener, request.checkpointEvery)
+    const journal = new StepJournal(this.#folder, index, listener, {
+      checkpointEvery: request.checkpointEvery,
+      keep: { newest: 2, every: request.keepEvery },
+    })
     journal.event('step-started', { step: description.id, title: description.title })
     const context: StepContext = {
       model,
@@ -164,19 +182,34 @@ class Run {
     return result
   }
 
+  /**
+   * Writes down why the run does not go on. Numbers that are not finite and a full disk pause it: its last checkpoint
+   * is from before, and a person can change something and resume.
+   */
   async fail(thrown: unknown): Promise<void> {
-    if (this.#record.state === 'succeeded') return
-    const error = asAlambicError(thrown)
-    this.#folder.event('failed', { ...error.toJSON() })
-    this.#record = { ...this.#record, state: 'failed', error: error.toJSON() }
-    await this.#folder.write(this.#record)
+    if (isFinished(this.#record.state)) return
+    const error = asAlambicError(thrown).toJSON()
+    const state = pausing.has(error['code'] as string) ? 'paused' : 'failed'
+    try {
+      this.#folder.flush()
+      this.#environment.listener.event(this.#folder.event(state, error))
+      this.#record = { ...this.#record, state, error }
+      await this.#folder.write(this.#record)
+    } catch {
+      // The disk may be full or gone: the error itself still reaches the host, and the record says the run went on
+      // until here, which is how one that was interrupted looks.
+    }
   }
 
-  async #state(state: RunState): Promise<void> {
-    this.#record = { ...this.#record, state }
+  async #state(state: RunState, what?: string): Promise<void> {
+    const { error: _settled, ...record } = this.#record
+    this.#record = { ...record, state }
     await this.#folder.write(this.#record)
+    this.#environment.listener.event(this.#folder.event('state', { state, ...(what === undefined ? {} : { what }) }))
   }
 }
+
+const pausing: ReadonlySet<string> = new Set(['train.diverged', 'disk.full'])
 
 /** One carve-out for the whole run: the largest that any step asks for, so that no step trains on it. */
 function validationOf(recipe: Recipe): { validation?: number } {

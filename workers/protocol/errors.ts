@@ -53,6 +53,18 @@ export class AlambicError extends Error {
 /** Any thrown value as an AlambicError; what is not one of ours keeps its message under `internal.unexpected`. */
 export function asAlambicError(thrown: unknown): AlambicError {
   if (thrown instanceof AlambicError) return thrown
+  if (isDiskFull(thrown)) return diskFull(thrown)
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new AlambicError('internal.unexpected', message, { cause: thrown })
 }
+
+/** True when a write failed because the disk, or the person's share of it, is full. */
+export const isDiskFull = (thrown: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((thrown as { code?: string } | null | undefined)?.code ?? '')
+
+const diskFull = (thrown: unknown): AlambicError =>
+  new AlambicError('disk.full', 'the disk is full', {
+    subject: (thrown as { path?: string }).path,
+    fix: 'Free some space, then resume: nothing that was saved is lost.',
+    cause: thrown,
+  })

@@ -74,6 +74,8 @@ export const RunRequest = Compute.extend({
   limit: z.number().int().min(1).optional(),
   /** Seconds between periodic checkpoints. */
   checkpointEvery: z.number().positive().default(60),
+  /** Beside the best and the newest checkpoints, keep the first one after every so many training steps. */
+  keepEvery: z.number().int().min(1).optional(),
 })
 export type RunRequest = z.input<typeof RunRequest>
 
@@ -158,6 +160,8 @@ export interface WorkerApi {
   call(name: CallName, request: unknown): Promise<Outcome>
   /** Asks the job at hand to finish its step, keep the best, save and return. */
   stop(): void
+  /** Asks the job at hand to finish its step, save and return, so that it can go on later. */
+  pause(): void
 }
 
 /** What a worker tells its host. */
@@ -169,6 +173,10 @@ export interface HostApi {
 /** Why a worker process ended: as the operating system and the worker itself tell it. */
 export type ExitReason =
   | { readonly kind: 'finished' }
+  /** Ended by us. */
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly code: number }
   | { readonly kind: 'crashed'; readonly signal: string }
   | { readonly kind: 'out-of-memory' }
-  | { readonly kind: 'failed'; readonly code: number }
+  /** By somebody else: `kill -9`, the task manager. */
+  | { readonly kind: 'killed'; readonly signal: string }

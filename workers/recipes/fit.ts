@@ -12,6 +12,7 @@ import { prepare } from '../train/prepare.ts'
 import { schedule, type ScheduleSpec } from '../train/schedules.ts'
 import { buildStep, METRICS, type StepGraph } from '../train/step.ts'
 import { Eta } from './eta.ts'
+import { diverged } from './not-finite.ts'
 import type { Snapshot, StepContext } from './step.ts'
 
 export interface FitOptions {
@@ -128,18 +129,15 @@ class Trainer {
   async run(): Promise<FitResult> {
     await this.#restore()
     const perEpoch = this.#loader.stepsPerEpoch
-    let stopped = false
-    while (this.#at.step < this.#total) {
+    let stopped = this.#context.stopping()
+    while (this.#at.step < this.#total && !stopped) {
       await this.#one()
       const ended = this.#at.step % perEpoch === 0
       if (ended) await this.#endEpoch()
-      if (this.#context.stopping()) {
-        stopped = this.#at.step < this.#total
-        await this.#save()
-        break
-      }
-      if (ended || this.#context.journal.due()) await this.#save()
+      stopped = this.#context.stopping()
+      if (stopped || ended || this.#context.journal.due()) await this.#save()
     }
+    stopped &&= this.#at.step < this.#total
     return { graph: await this.#result(), stopped, steps: this.#at.step, history: this.#at.history }
   }
 
@@ -169,6 +167,14 @@ class Trainer {
     const values = [...(arrayOf(results[METRICS] as Tensor) as Float32Array)]
     this.#at.step = step + 1
     this.#report(values, rate)
+    if (values[this.#step.metricNames.indexOf('finite')] !== 1) throw await this.#diverged(values, feeds)
+    this.#count(values, rate)
+  }
+
+  async #diverged(values: readonly number[], feeds: Tensors): Promise<AlambicError> {
+    const named = Object.fromEntries(this.#step.metricNames.map((name, i) => [name, values[i] as number]))
+    const weights = this.#step.trained(await this.#program.readState())
+    return diverged(this.#at.step, named, feeds, weights)
   }
 
   /** Dropout masks from a generator that is seeded by run and step, so that a resumed run draws the same. */
@@ -183,19 +189,14 @@ class Trainer {
   }
 
   #report(values: readonly number[], rate: number): void {
+    const names = ['step', ...this.#step.metricNames, 'lr']
+    this.#context.journal.metrics('train', names, [this.#at.step, ...values, rate])
+  }
+
+  #count(values: readonly number[], rate: number): void {
     const { journal } = this.#context
-    const names = this.#step.metricNames
     const { step } = this.#at
-    journal.metrics('train', ['step', ...names, 'lr'], [step, ...values, rate])
-    const valueOf = (name: string) => values[names.indexOf(name)] as number
-    if (valueOf('finite') !== 1) {
-      throw new AlambicError('train.diverged', `the loss or its gradient is not a finite number at step ${step}`, {
-        subject: `step ${step}`,
-        expected: 'finite loss and gradients',
-        found: `loss ${valueOf('loss')}, gradient norm ${valueOf('gradNorm')}`,
-        fix: 'Lower the learning rate, warm it up, or clip gradients; the last checkpoint is from before this step.',
-      })
-    }
+    const valueOf = (name: string) => values[this.#step.metricNames.indexOf(name)] as number
     const perEpoch = this.#loader.stepsPerEpoch
     this.#at.lossSum += valueOf('loss')
     this.#eta.tick(step)

@@ -66,7 +66,8 @@ async function cached(context: StepContext, graph: Graph, program: Program, opti
   if (split) {
     const loader = new Loader(split, { ...options, augmentation: {}, shuffle: false, dropLast: false, seed: 0 })
     const eta = new Eta(loader.stepsPerEpoch, options.batch)
-    for (let i = 0; i < loader.stepsPerEpoch; i++) {
+    // Asked to stop, no step comes that would need the rest.
+    for (let i = 0; i < loader.stepsPerEpoch && !context.stopping(); i++) {
       const { x, indices } = await loader.batchAt(i)
       const result = (await program.run({ [input]: filled(x, options.batch) }))[output] as Tensor
       classes = result.dims.at(-1) as number

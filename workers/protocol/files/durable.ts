@@ -40,3 +40,11 @@ export async function replaceFile(path: string, bytes: Uint8Array | string): Pro
     throw error
   }
 }
+
+/** Replaces a file with a JSON document, atomically. */
+export const replaceJson = (path: string, value: unknown): Promise<void> =>
+  replaceFile(path, `${JSON.stringify(value, null, 2)}\n`)
+
+/** True when a file is simply not there. */
+export const isMissing = (thrown: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR'].includes((thrown as NodeJS.ErrnoException | null)?.code ?? '')
