@@ -6,7 +6,7 @@ import { AlambicError } from '../protocol/errors.ts'
 import type { PackRequest, Report, UnpackRequest } from '../protocol/worker.ts'
 import { encodeModel, readModel } from '../onnx/index.ts'
 import { pack, Unpacker, type PackReport } from '../pack/index.ts'
-import { syncFolder } from './durable.ts'
+import { syncFolder } from '../protocol/files/durable.ts'
 import { openModel, zooReference } from '../recipes/open.ts'
 
 /** Writes a model as a `.cmpz` container. The file appears only when it was decoded again and found equal. */
