@@ -1,19 +1,18 @@
+import { AlambicError } from '../protocol/errors.ts'
 import { dtypes } from '../graph/dtype.ts'
 import type { Graph, Model } from '../graph/graph.ts'
 import { print } from '../graph/print.ts'
 import { asTensor, type ValueType } from '../graph/types.ts'
 import { costOf } from '../ops/cost.ts'
 import { inferTypes } from '../ops/infer.ts'
-import { obstacles } from '../train/differentiate.ts'
-import { trainableParameters } from '../train/layout.ts'
+import { inlineFunctions } from '../passes/index.ts'
+import { trainability, type Trainability } from '../train/source.ts'
 import { openDims } from '../measure/assess.ts'
 
 /** Everything that can be said of a model without running it. */
 export function inspectModel(model: Model): Record<string, unknown> {
   const graph = inferTypes(model.graph, { functions: model.functions })
-  const parameters = trainableParameters(graph)
   const { params, macs } = costOf(graph, openDims(graph))
-  const blocked = obstacles(graph, [...parameters.keys()])
   return {
     name: graph.name,
     producer: [model.producer.name, model.producer.version].filter(Boolean).join(' '),
@@ -26,9 +25,19 @@ export function inspectModel(model: Model): Record<string, unknown> {
     params,
     macs,
     weights: weightsByType(graph),
-    trainable: { parameters: parameters.size, blocked },
+    trainable: trainableOf(model),
     functions: model.functions.map((f) => `${f.domain}.${f.name}`),
     metadata: Object.fromEntries(model.metadata),
+  }
+}
+
+/** What can be trained; a model of a form that training can't take says why instead. */
+function trainableOf(model: Model): Trainability & { readonly problem?: string } {
+  try {
+    return trainability(inlineFunctions(model))
+  } catch (error) {
+    if (error instanceof AlambicError) return { parameters: 0, blocked: [], problem: error.message }
+    throw error
   }
 }
 

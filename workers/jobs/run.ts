@@ -10,7 +10,7 @@ import type { Model } from '../graph/graph.ts'
 import { readModel, writeModel } from '../onnx/index.ts'
 import { assess } from '../measure/assess.ts'
 import { checkRecipe, openRecipe, type Recipe } from '../recipes/recipe.ts'
-import { openModel } from '../recipes/open.ts'
+import { openForRecipe } from '../recipes/open.ts'
 import type { StepContext, StepResult } from '../recipes/step.ts'
 import { RunFolder } from './folder.ts'
 import { StepJournal, type Listener } from './journal.ts'
@@ -88,7 +88,7 @@ class Run {
       limit: request.limit,
     })
     await this.#state('preparing', 'model')
-    const source = await openModel(request.model, request.seed)
+    const source = await openForRecipe(request.model, request.seed)
     let model = await this.#lastModel(source)
     this.#preflight(model)
     await this.#state('running')
@@ -146,7 +146,7 @@ class Run {
       threads: request.threads,
       executor,
       journal,
-      open: (reference) => openModel(reference, request.seed),
+      open: (reference) => openForRecipe(reference, request.seed),
       stopping,
     }
     return description.run(context, options)

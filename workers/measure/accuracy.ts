@@ -2,7 +2,8 @@ import { AlambicError } from '../protocol/errors.ts'
 import { Loader, type Preprocessing, type Split } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
-import { arrayOf, type Tensor } from '../graph/tensor.ts'
+import { asFloat32, castFloat } from '../graph/float.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import { asTensor } from '../graph/types.ts'
 
 export interface Where {
@@ -26,7 +27,7 @@ export interface Evaluation {
 
 const BATCH = 256
 
-/** Runs a classifier over a whole split with its weights as constants. Outputs `[N, classes]`. */
+/** Runs a classifier of any float type over a whole split, its weights as constants. Outputs `[N, classes]`. */
 export async function evaluate(
   graph: Graph,
   split: Split,
@@ -41,6 +42,7 @@ export async function evaluate(
   }
   const input = graph.requiredInputs[0]?.name ?? ''
   const output = graph.outputs[0]?.name ?? ''
+  const dtype = asTensor(graph.requiredInputs[0]?.type)?.dtype ?? 'f32'
   const program = await where.executor.compile(graph, where.threads === undefined ? {} : { threads: where.threads })
   const score = new Score(split.count)
   try {
@@ -54,7 +56,7 @@ export async function evaluate(
     })
     for (let i = 0; i < loader.stepsPerEpoch; i++) {
       const { x, indices } = await loader.batchAt(i)
-      score.add((await program.run({ [input]: x }))[output] as Tensor, indices, labels)
+      score.add((await program.run({ [input]: castFloat(x, dtype) }))[output] as Tensor, indices, labels)
     }
   } finally {
     await program.dispose()
@@ -83,7 +85,7 @@ class Score {
 
   add(outputs: Tensor, indices: Int32Array, labels: Int32Array): void {
     const classes = outputs.dims.at(-1) ?? 0
-    const values = arrayOf(outputs) as Float32Array
+    const values = asFloat32(outputs)
     this.#classes = classes
     indices.forEach((index, row) => {
       const logits = values.subarray(row * classes, (row + 1) * classes)

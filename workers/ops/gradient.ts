@@ -8,12 +8,13 @@ import { normalisation } from './gradient/normalisation.ts'
 import { pool } from './gradient/pool.ts'
 import { reduce } from './gradient/reduce.ts'
 import { shape } from './gradient/shape.ts'
-import { stops, unsupported, type GradientRule, type NoGradient } from './gradient/rule.ts'
+import { rounds, stops, unsupported, type GradientRule, type NoGradient } from './gradient/rule.ts'
 
 const decomposed = unsupported('it was not decomposed before differentiation')
 const control = unsupported('control flow')
 const sequence = unsupported('it works on sequences or optional values')
-const integer = stops('its output is integer')
+const integer = rounds('it computes with integers: its output is integer, and a rounded value has no gradient')
+const quantizer = rounds('it rounds activations to integers; take the activation quantization out of the model first')
 const random = stops('it makes random values')
 const made = stops('it makes a table from sizes, not from values')
 const signal = unsupported('signal processing')
@@ -56,9 +57,9 @@ const others = {
   MatMulInteger: integer,
   QLinearConv: integer,
   QLinearMatMul: integer,
-  QuantizeLinear: integer,
-  DynamicQuantizeLinear: integer,
-  DequantizeLinear: stops('its input is integer'),
+  QuantizeLinear: quantizer,
+  DynamicQuantizeLinear: quantizer,
+  DequantizeLinear: rounds('its input is integer, computed from activations'),
   NonMaxSuppression: stops('its output is indices'),
   Bernoulli: random,
   Multinomial: random,

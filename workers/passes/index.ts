@@ -1,4 +1,6 @@
 export type { ChangeReport, ChangeResult } from './report.ts'
+export { dequantizeConstants } from './precision/dequantize.ts'
+export { toFloat32 } from './precision/float32.ts'
 export { constantsToInitializers } from './simplify/constants.ts'
 export { removeDead } from './simplify/dead.ts'
 export { foldBatchNorm } from './simplify/batch-norm.ts'

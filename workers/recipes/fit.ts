@@ -10,6 +10,7 @@ import type { OptimizerId, OptimizerOptions } from '../train/optimizers.ts'
 import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
 import { schedule, type ScheduleSpec } from '../train/schedules.ts'
+import { trainingSource, type TrainingSource } from '../train/source.ts'
 import { buildStep, METRICS, type StepGraph } from '../train/step.ts'
 import { Eta } from './eta.ts'
 import { diverged } from './not-finite.ts'
@@ -75,7 +76,7 @@ export async function fit(context: StepContext, graph: Graph, options: FitOption
 
 class Trainer {
   readonly #context: StepContext
-  readonly #graph: Graph
+  readonly #source: TrainingSource
   readonly #options: FitOptions
   readonly #step: StepGraph
   readonly #program: Program
@@ -85,7 +86,9 @@ class Trainer {
   #at: Progression = { step: 0, lossSum: 0, best: undefined, history: [] }
 
   static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
-    const step = buildStep(prepare(graph, { batch: options.batch }), {
+    const source = trainingSource(graph)
+    for (const text of source.notes) context.journal.event('note', { text })
+    const step = buildStep(prepare(source.graph, { batch: options.batch }), {
       losses: options.losses,
       optimizer: optimizer(options.optimizer, options.optimizerOptions),
       ...(options.weightDecay > 0 ? { decay: () => options.weightDecay } : {}),
@@ -98,12 +101,18 @@ class Trainer {
       reuseOutputs: true,
       ...(context.threads === undefined ? {} : { threads: context.threads }),
     })
-    return new Trainer(context, graph, options, step, program)
+    return new Trainer(context, source, options, step, program)
   }
 
-  private constructor(context: StepContext, graph: Graph, options: FitOptions, step: StepGraph, program: Program) {
+  private constructor(
+    context: StepContext,
+    source: TrainingSource,
+    options: FitOptions,
+    step: StepGraph,
+    program: Program,
+  ) {
     this.#context = context
-    this.#graph = graph
+    this.#source = source
     this.#options = options
     this.#step = step
     this.#program = program
@@ -233,12 +242,14 @@ class Trainer {
     }
   }
 
+  /** The net as it trains, in float32: what validation runs. */
   #trained(state: Tensors): Graph {
-    return withInitializers(this.#graph, this.#step.trained(state))
+    return withInitializers(this.#source.graph, this.#step.trained(state))
   }
 
   async #result(): Promise<Graph> {
-    return this.#trained(this.#at.best?.weights ?? (await this.#program.readState()))
+    const state = this.#at.best?.weights ?? (await this.#program.readState())
+    return this.#source.restore(this.#step.trained(state))
   }
 
   async #save(): Promise<void> {

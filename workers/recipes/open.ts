@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { AlambicError } from '../protocol/errors.ts'
 import type { Model } from '../graph/graph.ts'
+import { inlineFunctions } from '../passes/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { buildZoo, zoo, type ZooId } from '../zoo/index.ts'
 
@@ -16,6 +17,12 @@ export function zooReference(reference: string): ZooReference | undefined {
   const [id = '', width] = reference.split('@')
   if (!Object.hasOwn(zoo, id)) return undefined
   return { id: id as ZooId, ...(width === undefined ? {} : { width: Number(width) }) }
+}
+
+/** Opens a model for a recipe, whose steps know only plain graphs: calls of the model's own functions are inlined. */
+export async function openForRecipe(reference: string, seed: number): Promise<Model> {
+  const model = await openModel(reference, seed)
+  return model.functions.length === 0 ? model : { ...model, graph: inlineFunctions(model), functions: [] }
 }
 
 /** Opens a model: an ONNX file, or a net of the zoo with fresh weights from a seed. */

@@ -2,6 +2,7 @@ import { Loader, type Augmentation, type Preprocessing } from '../datasets/index
 import type { Program } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
 import { arrayOf, tensorOf, type Tensor } from '../graph/tensor.ts'
+import { toFloat32 } from '../passes/index.ts'
 import { bindDims } from '../ops/bind.ts'
 import { asTensor } from '../graph/types.ts'
 import { Eta } from './eta.ts'
@@ -24,10 +25,11 @@ export interface Teacher {
 
 /**
  * A frozen teacher. Its weights are constants of its own session, where onnxruntime's blocked convolutions apply.
+ * One of 16 bits is run in float32: its logits are the same up to rounding, and the loss takes float32.
  * When every epoch shows the same inputs (no augmentation) its logits are computed once and kept.
  */
 export async function openTeacher(context: StepContext, graph: Graph, options: TeacherOptions): Promise<Teacher> {
-  const program = await context.executor.compile(withBatch(graph, options.batch), {
+  const program = await context.executor.compile(withBatch(toFloat32(graph).graph, options.batch), {
     reuseOutputs: true,
     ...(context.threads === undefined ? {} : { threads: context.threads }),
   })

@@ -89,7 +89,7 @@ export function obstacles(graph: Graph, wrt: readonly string[]): readonly Obstac
   )
 }
 
-/** Values that are computed from `sources`, the sources included. Gradients stop where a value is not a float. */
+/** Values that are computed from `sources`, the sources included. Gradients stop where a value is not a float, unless it is a rounded one. */
 function reachedFrom(
   nodes: readonly Node[],
   sources: readonly string[],
@@ -100,7 +100,8 @@ function reachedFrom(
     const rule = gradientRuleOf(node.op, node.domain)
     const stopsHere = typeof rule !== 'function' && !rule.blocks
     if (stopsHere || !node.inputs.some((x) => reached.has(x))) continue
-    node.outputs.filter((y) => y !== '' && carries(y)).forEach((y) => reached.add(y))
+    const rounds = typeof rule !== 'function' && rule.rounds === true
+    node.outputs.filter((y) => y !== '' && (rounds || carries(y))).forEach((y) => reached.add(y))
   }
   return reached
 }

@@ -105,6 +105,15 @@ const parameterInputs: Readonly<Record<string, readonly number[]>> = {
   Einsum: [0, 1],
   Add: [0, 1],
   Mul: [0, 1],
+  // onnxruntime's fused operators, before they are taken apart.
+  'com.microsoft.Attention': [1, 2],
+  'com.microsoft.BiasGelu': [1],
+  'com.microsoft.FastGelu': [1],
+  'com.microsoft.FusedConv': [1, 2],
+  'com.microsoft.FusedGemm': [0, 1, 2],
+  'com.microsoft.FusedMatMul': [0, 1],
+  'com.microsoft.SkipLayerNormalization': [2, 3, 4],
+  'com.microsoft.SkipSimplifiedLayerNormalization': [2, 3],
 }
 
 /** Operators through which a weight may pass on its way to its user. */
@@ -116,7 +125,21 @@ const carriers: ReadonlySet<string> = new Set([
   'Squeeze',
   'Unsqueeze',
   'Flatten',
+  'Split',
+  'Slice',
 ])
+
+/** Whether an operator reads a value where it has its parameters, directly or through a chain of carriers. */
+export function isParameter(graph: Graph, value: string, seen: ReadonlySet<string> = new Set()): boolean {
+  return graph.uses(value).some((use) => {
+    if (use.kind !== 'node') return false
+    const { op, domain, outputs } = use.node
+    if (parameterInputs[domain === '' ? op : `${domain}.${op}`]?.includes(use.index)) return true
+    // A faulty graph may have a cycle of carriers.
+    const carries = domain === '' && use.index === 0 && carriers.has(op) && !seen.has(value)
+    return carries && outputs.some((output) => isParameter(graph, output, new Set([...seen, value])))
+  })
+}
 
 /**
  * The initializers that training changes: float32, more than one element, and read where an operator has its
@@ -124,13 +147,7 @@ const carriers: ReadonlySet<string> = new Set([
  * of the architecture.
  */
 export function trainableParameters(graph: Graph): ReadonlyMap<string, Tensor> {
-  const isParameter = (value: string): boolean =>
-    graph.uses(value).some((use) => {
-      if (use.kind !== 'node' || use.node.domain !== '') return false
-      if (parameterInputs[use.node.op]?.includes(use.index)) return true
-      return use.index === 0 && carriers.has(use.node.op) && use.node.outputs.some(isParameter)
-    })
   return new Map(
-    [...graph.initializers].filter(([name, t]) => t.dtype === 'f32' && sizeOf(t.dims) > 1 && isParameter(name)),
+    [...graph.initializers].filter(([name, t]) => t.dtype === 'f32' && sizeOf(t.dims) > 1 && isParameter(graph, name)),
   )
 }

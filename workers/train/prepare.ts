@@ -1,20 +1,28 @@
 import { AlambicError } from '../protocol/errors.ts'
 import type { Graph } from '../graph/graph.ts'
+import { verify } from '../graph/verify.ts'
 import { asTensor } from '../graph/types.ts'
 import { bindDims } from '../ops/bind.ts'
 import { decompose } from '../ops/decompose.ts'
 import { EMIT_OPSET } from '../ops/emit.ts'
-import { inferTypes } from '../ops/infer.ts'
+import { inferTypes, typeProblems } from '../ops/infer.ts'
 import { simplify, upgrade } from '../passes/index.ts'
 
 /**
- * The form of a model that a step graph is built from: no local functions or Constant nodes, opset 18 or later, every
- * shape a number, compound operators decomposed. Names of weights and outputs stay, so what is trained goes back
- * into the model as it was.
+ * The form of a model that a step graph is built from: no Constant nodes, no weights among the inputs, opset 18 or
+ * later, every shape a number, compound operators decomposed. Names of weights and outputs stay, so what is trained
+ * goes back into the model as it was. Local functions must have been inlined. Every rewrite is verified.
  */
 export function prepare(graph: Graph, { batch }: { batch: number }): Graph {
-  const upgraded = upgrade(simplify(graph), Math.max(graph.opset, EMIT_OPSET))
-  return inferTypes(decompose(inferTypes(bindBatch(upgraded, batch), { strict: true })), { strict: true })
+  const closed = inferTypes(graph.with({ inputs: graph.requiredInputs }))
+  const upgraded = verified(upgrade(closed, Math.max(graph.opset, EMIT_OPSET)))
+  const simplified = verified(simplify(bindBatch(upgraded, batch)))
+  return verified(inferTypes(decompose(inferTypes(simplified, { strict: true })), { strict: true }))
+}
+
+function verified(graph: Graph): Graph {
+  verify(graph, { types: typeProblems })
+  return graph
 }
 
 /** Gives the first dimension of every input the size of a batch. */

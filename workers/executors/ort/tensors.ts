@@ -31,17 +31,22 @@ function ortType(dtype: DType): ort.Tensor.Type {
   })
 }
 
-/** onnxruntime wants float16 as a Float16Array; ours are the same bits in a Uint16Array. */
-function dataFor(tensor: Tensor): ArrayBufferView {
-  const data = arrayOf(tensor)
-  return tensor.dtype === 'f16' ? new Float16Array(data.buffer, data.byteOffset, data.length) : data
-}
-
 /** Shares the tensor's memory where it is aligned. */
 export const toOrt = (tensor: Tensor): ort.Tensor =>
   tensor.dtype === 'string'
     ? new ort.Tensor('string', [...(tensor.strings ?? [])], tensor.dims)
-    : new ort.Tensor(ortType(tensor.dtype), dataFor(tensor) as Float32Array, tensor.dims)
+    : tensor.dtype === 'f16'
+      ? halfTensor(arrayOf(tensor) as Uint16Array, tensor.dims)
+      : new ort.Tensor(ortType(tensor.dtype), arrayOf(tensor) as Float32Array, tensor.dims)
+
+/**
+ * A float16 tensor. Where JavaScript has a Float16Array onnxruntime-common turns the bits into one, of which the native
+ * side of onnxruntime-node 1.30 reads no byte ("not enough space"); it does read the bits themselves.
+ */
+function halfTensor(bits: Uint16Array, dims: readonly number[]): ort.Tensor {
+  const tensor = new ort.Tensor('float16', bits, dims)
+  return Object.assign(tensor, { cpuData: bits })
+}
 
 export function emptyOrtTensor(dtype: DType, dims: readonly number[]): ort.Tensor {
   return toOrt({ dtype, dims, bytes: new Uint8Array(byteLength(dtype, sizeOf(dims))) })

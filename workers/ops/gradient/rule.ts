@@ -35,12 +35,16 @@ export type GradientRule<Op extends string = string> = (c: GradientContext<Op>) 
 export interface NoGradient {
   readonly reason: string
   readonly blocks: boolean
+  /** Its integers stand for real values, so what depends on them depends on its input. */
+  readonly rounds?: true
 }
 
 /** Its derivative is zero or does not exist as a number: the gradient stops here, as in every framework. */
 export const stops = (reason: string): NoGradient => ({ reason, blocks: false })
 /** It has a derivative that Alambic has no rule for: a model can't be trained through it. */
 export const unsupported = (reason: string): NoGradient => ({ reason, blocks: true })
+/** It rounds activations to integers: stopping there silently would train nothing of what comes before. */
+export const rounds = (reason: string): NoGradient => ({ reason, blocks: true, rounds: true })
 
 /** A table of rules for some operators of the default domain; `workers/ops/gradient.ts` joins them into the whole. */
 export type GradientTable = { readonly [K in OpType]?: GradientRule<K> | NoGradient }

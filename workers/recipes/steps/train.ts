@@ -1,6 +1,6 @@
 import { crossEntropy } from '../../train/losses.ts'
-import { obstacles, untrainable } from '../../train/differentiate.ts'
-import { trainableParameters } from '../../train/layout.ts'
+import { untrainable } from '../../train/differentiate.ts'
+import { trainability } from '../../train/source.ts'
 import type { Model } from '../../graph/graph.ts'
 import { preprocessorFor } from '../../datasets/index.ts'
 import { fit } from '../fit.ts'
@@ -9,8 +9,8 @@ import { fitOptions, TrainingOptions } from './options.ts'
 
 /** The nodes that stand in the way of training a model, one sentence each. */
 export function trainingProblems(model: Model): readonly string[] {
-  const found = obstacles(model.graph, [...trainableParameters(model.graph).keys()])
-  return found.length === 0 ? [] : [untrainable(found).message]
+  const { blocked } = trainability(model.graph)
+  return blocked.length === 0 ? [] : [untrainable(blocked).message]
 }
 
 async function run(context: StepContext, options: TrainingOptions): Promise<StepResult> {
