@@ -2,6 +2,7 @@ import { AlambicError } from '../protocol/errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { Value } from '../graph/graph.ts'
 import { namesIn } from '../graph/builder.ts'
+import { removeDead } from '../graph/dead.ts'
 import { tensorOf, type Tensor } from '../graph/tensor.ts'
 import { Emitter } from '../ops/emit.ts'
 import { gradients } from './differentiate.ts'
@@ -81,7 +82,8 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
   const metricNames = writeMetrics(g, outputs, terms, gradNorm)
   g.outputs.length = 0
   for (const name of [...state.map((s) => s.output), METRICS]) g.output(name)
-  const graph = g.build()
+  // Rules write the gradients of all inputs, those of data and constants too: what nobody reads goes.
+  const graph = removeDead(g.build())
   const resident = new Set(state.map((s) => s.input))
   const maskInputs = new Set(masks.map((m) => m.input))
   return {

@@ -2,11 +2,13 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import * as ort from 'onnxruntime-node'
 import { AlambicError } from '../../protocol/errors.ts'
+import { Builder } from '../../graph/builder.ts'
 import { modelOf, type Graph } from '../../graph/graph.ts'
 import { staticShape } from '../../graph/types.ts'
 import { encodeForRuntime } from '../../onnx/index.ts'
 import type { CompileOptions, Executor, Program, StateLink, Tensors } from '../executor.ts'
 import { lowerForOrtCpu } from './lower.ts'
+import { BLOCKED_DOMAIN } from './lower/blocked.ts'
 import { emptyOrtTensor, fromOrt, toOrt } from './tensors.ts'
 
 const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
@@ -30,9 +32,28 @@ export const ortCpu: Executor = {
 }
 
 export async function compileOrt(graph: Graph, options: OrtOptions = {}): Promise<Program> {
-  const lowered = lowerForOrtCpu(graph)
+  const lowered = lowerForOrtCpu(graph, await blockSize())
   const session = await createSession(encodeForRuntime(modelOf(lowered)), graph.name, options)
   return new OrtProgram(session, lowered, options)
+}
+
+let block: Promise<number | undefined> | undefined
+
+/** How many channels a block of the runtime's blocked layout has on this machine; undefined where it has none. */
+const blockSize = (): Promise<number | undefined> => (block ??= probeBlockSize().catch(() => undefined))
+
+/** Reorders 64 channels of two pixels, whose values are 2·channel + pixel, and sees where the second pixel begins. */
+async function probeBlockSize(): Promise<number | undefined> {
+  const g = new Builder()
+  const x = g.input('x', 'f32', [1, 64, 1, 2])
+  g.output(g.node(BLOCKED_DOMAIN, 'ReorderInput', [x])[0] as string)
+  const session = await createSession(encodeForRuntime(modelOf(g.build())), 'blocked layout', { threads: 1 })
+  const values = Float32Array.from({ length: 128 }, (_, i) => i)
+  const results = await session.run({ x: new ort.Tensor('float32', values, [1, 64, 1, 2]) })
+  await session.release()
+  const reordered = Object.values(results)[0]?.data as Float32Array
+  const second = reordered.indexOf(1)
+  return second > 1 ? second : undefined
 }
 
 /** A session over model bytes; also the way to run an exported file exactly as its users will. */

@@ -90,6 +90,19 @@ describe('a training step on onnxruntime equals the reference', () => {
   const head = 'p = GlobalAveragePool(h) f = Flatten(p) const fw: f32[10,8] = noise f2 = Gemm(f, fw) {transB = 1}'
   const net = (body: string) => `graph (x: f32[N,4,9,9]) -> (f2: f32[N,10]) opset 18 { ${body} ${head} }`
   test.each([
+    ['3x3', net('const w: f32[8,4,3,3] = noise h = Conv(x, w) {pads = [1,1,1,1]}')],
+    [
+      'many channels',
+      net(
+        'const w: f32[48,4,3,3] = noise a = Conv(x, w) {pads = [1,0,2,1], dilations = [1,2]} r = Relu(a) const v: f32[8,48,2,3] = noise h = Conv(r, v)',
+      ),
+    ],
+    [
+      'blocked channels',
+      net(
+        'const w: f32[32,4,3,3] = noise const b: f32[32] = noise a = Conv(x, w, b) {pads = [1,1,1,1]} r = Relu(a) const v: f32[16,32,3,3] = noise c = Conv(r, v) {pads = [0,1,1,0]} s = Relu(c) d = Add(c, s) const u: f32[8,16,1,1] = noise h = Conv(d, u)',
+      ),
+    ],
     ['3x3 stride 2', net('const w: f32[8,4,3,3] = noise h = Conv(x, w) {strides = [2,2], pads = [1,1,1,1]}')],
     ['1x1 stride 2', net('const w: f32[8,4,1,1] = noise h = Conv(x, w) {strides = [2,2]}')],
     ['grouped', net('const w: f32[8,2,3,3] = noise h = Conv(x, w) {group = 2, pads = [1,1,1,1]}')],

@@ -1,3 +1,4 @@
+import { COMPOSITES } from '../composites.ts'
 import { stops, type GradientContext, type GradientTable } from './rule.ts'
 
 const SQRT_2_PI = Math.sqrt(2 / Math.PI)
@@ -38,7 +39,7 @@ const SELU_ALPHA = 1.67326319217681884765625
 const SELU_GAMMA = 1.05070102214813232421875
 
 export const activation = {
-  Relu: ({ g, y, dy }) => [g.mul(dy, g.mask(g.greater(y, 0), dy))],
+  Relu: ({ g, y, dy }) => g.node(COMPOSITES, 'ReluGrad', [dy, y]),
   LeakyRelu: ({ g, x, dy, attr }) => [g.where(g.greater(x, 0), dy, g.mul(dy, attr.alpha ?? 0.01))],
   PRelu: ({ g, inputs: [x, slope], dy }) => {
     const negative = g.mul(dy, g.mask(g.lessOrEqual(x, 0), dy))

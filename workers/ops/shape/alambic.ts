@@ -12,6 +12,7 @@ const perChannel = (c: Call, data: number) => tensorType(c.dtype(data), c.shape(
 export const alambic: LooseTypeRules = {
   ConvInputGrad: likeInputAt(2),
   ConvFilterGrad: likeInputAt(2),
+  ReluGrad: likeInputAt(1),
   MaxPoolGrad: likeInputAt(1),
   AveragePoolGrad: likeInputAt(1),
   BatchNormTraining: (c) => [c.valueType(0), ...Array.from({ length: 4 }, () => perChannel(c, 0))],

@@ -46,7 +46,7 @@ const shiftable = (graph: Graph, conv: Node): boolean =>
 /** True when X comes from a convolution that `shiftByRunningMean` has given its bias. */
 function isShifted(graph: Graph, x: string): boolean {
   const conv = graph.producer(x)
-  return conv?.op === 'Conv' && conv.inputs[2] === shiftOf(conv)
+  return conv !== undefined && conv.inputs[2] === shiftOf(conv)
 }
 
 /** Σ over all but the channel axis, in two stages: the innermost axis first is many times faster. */

@@ -23,20 +23,18 @@ export function convFilterGrad({ g, node, attr }: LowerContext): string[] {
 const unpadded = (f: FilterGrad) => [...f.before, ...f.after].every((p) => p === 0)
 const isDepthwise = (f: FilterGrad) => f.group === f.xd[1] && f.wd[1] === 1 && f.wd[0] === f.group
 
+const isDense2d = (f: FilterGrad) => f.group === 1 && f.kernel.length === 2 && f.strides.every((s) => s === 1)
+
+/** Planes that are written, per image: memory, not arithmetic, is what these forms differ in. */
+const copiesByOffset = ({ kernel, xd }: FilterGrad) => 2 * product(kernel) * (xd[1] as number)
+const copiesByRows = ({ kernel: [kh = 1, kw = 1], xd, yd }: FilterGrad) =>
+  kh * (xd[1] as number) + 2 * kw * (yd[1] as number)
+
 const candidates: readonly { readonly fits: (f: FilterGrad) => boolean; readonly write: (f: FilterGrad) => string }[] =
   [
     { fits: isDepthwise, write: depthwise },
     { fits: (f) => f.group === 1 && product(f.kernel) === 1 && unpadded(f), write: pointwise },
-    // Copies 2k planes instead of k², which pays when channels make the product dominate.
-    {
-      fits: (f) =>
-        f.group === 1 &&
-        f.kernel.length === 2 &&
-        (f.kernel[0] as number) > 1 &&
-        f.strides.every((s) => s === 1) &&
-        (f.xd[1] as number) >= 96,
-      write: rowsTimesColumns,
-    },
+    { fits: (f) => isDense2d(f) && copiesByRows(f) < copiesByOffset(f), write: rowsTimesColumns },
   ]
 
 /** 1×1: one product per image, no copies; a stride only picks positions. */
@@ -98,7 +96,13 @@ function window(f: FilterGrad, padded: string, offset: readonly number[]): strin
   )
 }
 
-/** Stride 1: row-shifted copies of X times column-shifted copies of dY give all k² offsets in one product. */
+/** Few output channels: a product for every column instead of one over all columns stacked saves a copy of dY. */
+const FEW_CHANNELS = 32
+
+/**
+ * Stride 1: row-shifted copies of X (one Gather of rows, which runs on all threads) times column-shifted copies of dY
+ * give all offsets.
+ */
 function rowsTimesColumns(f: FilterGrad): string {
   const { g, dy, kernel, dilations, xd, yd, wd } = f
   const [kh, kw] = kernel as [number, number]
@@ -107,13 +111,20 @@ function rowsTimesColumns(f: FilterGrad): string {
   const c = xd[1] as number
   const wide = wo + (kw - 1) * dw
   const padded = padSpatial(g, f.x, f.before, f.after)
-  const rows = [...Array(kh).keys()].map((i) => g.slice(padded, [2, 3], [i * dh, 0], [i * dh + ho, wide]))
+  const indices = [...Array(kh).keys()].flatMap((i) => [...Array(ho).keys()].map((row) => i * dh + row))
+  const rows = g.reshape(g.op('Gather', [padded, g.ints(indices)], { axis: 2 }), [n, c * kh, ho * wide])
   const columns = [...Array(kw).keys()].map((j) => padSpatial(g, dy, [0, j * dw], [0, (kw - 1 - j) * dw]))
-  const left = g.reshape(g.concat(rows, 1), [n, kh * c, ho * wide])
-  const right = g.reshape(g.concat(columns, 1), [n, kw * m, ho * wide])
-  const grads = sumOverBatch(g, fusedMatMul(g, left, right, { transB: 1 }))
-  // [kh, C, kw, M] → [M, C, kh, kw]
-  return g.reshape(g.transpose(g.reshape(grads, [kh, c, kw, m]), [3, 1, 0, 2]), wd)
+  if (m <= FEW_CHANNELS) {
+    const grads = columns.map((column) => fusedMatMul(g, g.reshape(column, [n, m, ho * wide]), rows, { transB: 1 }))
+    return g.concat(
+      grads.map((grad) => g.reshape(sumOverBatch(g, grad), [m, c, kh, 1])),
+      3,
+    )
+  }
+  const stacked = g.reshape(g.concat(columns, 1), [n, kw * m, ho * wide])
+  const grads = sumOverBatch(g, fusedMatMul(g, rows, stacked, { transB: 1 }))
+  // [C, kh, kw, M] → [M, C, kh, kw]
+  return g.reshape(g.transpose(g.reshape(grads, [c, kh, kw, m]), [3, 0, 1, 2]), wd)
 }
 
 /** Depthwise: all N·C planes as the groups of one convolution whose kernels are the planes of dY. */

@@ -1,28 +1,53 @@
 import type { Emitter } from '../../../ops/emit.ts'
 import type { LowerContext } from '../lower.ts'
+import { blockedConv, isBlockable } from './blocked.ts'
 import { geometryOf, product, type Geometry } from './geometry.ts'
 
 /**
  * The gradient of a convolution with respect to its input. At stride 1 it is a convolution of dY with the kernel
  * flipped and its channel axes swapped, which onnxruntime runs 1.2–1.7 times faster than its ConvTranspose.
  */
-export function convInputGrad({ g, node, attr }: LowerContext): string[] {
+export function convInputGrad({ g, node, attr, block }: LowerContext): string[] {
   const [dy = '', w = '', x = ''] = node.inputs
   const [xd, yd, wd] = [g.dims(x), g.dims(dy), g.dims(w)]
   const geometry = geometryOf(attr, xd, yd, wd.slice(2))
-  const { before, after, dilations, kernel } = geometry
-  const reach = kernel.map((k, i) => (k - 1) * (dilations[i] as number))
-  const fits = reach.every((r, i) => r >= (before[i] as number) && r >= (after[i] as number))
-  if (geometry.strides.every((s) => s === 1) && fits) {
-    // Rows that the forward pass left unread at the end get zeros.
-    const pads = [...reach.map((r, i) => r - (before[i] as number)), ...reach.map((r, i) => r - (after[i] as number))]
-    const flipped = swapChannels(g, flipKernel(g, w, kernel), geometry.group)
-    return [g.op('Conv', [dy, flipped], { pads, dilations, group: geometry.group, kernel_shape: kernel })]
+  const full = fullPadding(geometry)
+  if (full && geometry.strides.every((s) => s === 1)) {
+    const flipped = flipKernel(g, w, geometry.kernel)
+    return [flippedConv(g, { x: dy, w: flipped, geometry: { ...geometry, ...full }, output: xd, block })]
   }
-  if (product(kernel) === 1 && geometry.group === 1 && [...before, ...after].every((p) => p === 0)) {
+  const unpadded = [...geometry.before, ...geometry.after].every((p) => p === 0)
+  if (product(geometry.kernel) === 1 && geometry.group === 1 && unpadded) {
     return [pointwiseStrided(g, dy, w, xd, geometry)]
   }
   return [transposed(g, dy, w, xd, yd, geometry)]
+}
+
+/** The padding with which a convolution undoes another's; undefined when that one padded beyond its kernel's reach. */
+function fullPadding({ before, after, dilations, kernel }: Geometry): Pick<Geometry, 'before' | 'after'> | undefined {
+  const reach = kernel.map((k, i) => (k - 1) * (dilations[i] as number))
+  // Rows that the forward pass left unread at the end get zeros.
+  const rest = (pads: readonly number[]) => reach.map((r, i) => r - (pads[i] as number))
+  const padding = { before: rest(before), after: rest(after) }
+  return [...padding.before, ...padding.after].every((p) => p >= 0) ? padding : undefined
+}
+
+interface FlippedConv {
+  readonly x: string
+  readonly w: string
+  readonly geometry: Geometry
+  readonly output: readonly number[]
+  readonly block: number | undefined
+}
+
+function flippedConv(g: Emitter, { x, w, geometry, output, block }: FlippedConv): string {
+  const { before, after, dilations, group, kernel } = geometry
+  const [from, to] = [g.dims(x)[1] as number, output[1] as number]
+  if (output.length === 4 && from >= (block ?? 0) && isBlockable(block, group, from, to) && g.dtype(x) === 'f32') {
+    return blockedConv({ g, block, x, w, swapped: true, output, geometry })
+  }
+  const pads = [...before, ...after]
+  return g.op('Conv', [x, swapChannels(g, w, group)], { pads, dilations, group, kernel_shape: kernel })
 }
 
 function flipKernel(g: Emitter, w: string, kernel: readonly number[]): string {

@@ -74,6 +74,17 @@ function batchNormGrad(call: Call): NdArray[] {
   ]
 }
 
+/** dX = dY where Y = relu(X) is above zero, else 0. */
+function reluGrad(call: Call): NdArray {
+  const [dy, y] = [call.input(0), call.input(1)]
+  const above = floats(y)
+  return floatArray(
+    dy.dtype,
+    dy.dims,
+    floats(dy).map((g, i) => ((above[i] as number) > 0 ? g : 0)),
+  )
+}
+
 /** Quantizes and dequantizes: s·(clamp(rhe(x/s) + z, quant_min, quant_max) − z), per tensor or along `axis`. */
 function fakeQuant(call: Call): NdArray {
   const [x, scale] = [call.input(0), floats(call.input(1))]
@@ -94,6 +105,7 @@ function fakeQuant(call: Call): NdArray {
 export const alambic: Kernels = {
   ConvInputGrad: convInputGrad,
   ConvFilterGrad: convFilterGrad,
+  ReluGrad: reluGrad,
   MaxPoolGrad: maxPoolGrad,
   AveragePoolGrad: averagePoolGrad,
   BatchNormTraining: batchNormTraining,
