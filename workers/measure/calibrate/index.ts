@@ -1,0 +1,2 @@
+export * from './calibrate.ts'
+export { Histogram } from './histogram.ts'
