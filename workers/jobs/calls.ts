@@ -16,7 +16,10 @@ import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { doctor } from './doctor.ts'
 import { packCall, unpackCall } from './pack.ts'
+import { describeCall, planCall } from './plan.ts'
+import { evaluatePoint, exportPoint, samples } from './points.ts'
 import { runRecipe } from './run.ts'
+import { selfTest } from './self-test.ts'
 import type { Listener } from './journal.ts'
 
 export interface CallEnvironment {
@@ -80,6 +83,12 @@ const handlers: Handlers = {
     ),
   }),
   doctor: async (_request, { executor }) => doctor(executor),
+  plan: planCall,
+  describe: describeCall,
+  exportPoint,
+  evaluatePoint,
+  samples,
+  selfTest: async (_request, { executor }) => selfTest(await executor()),
 }
 
 /** Checks a request and answers it. */

@@ -4,15 +4,16 @@ import type { z } from 'zod'
 import { asAlambicError } from '../protocol/errors.ts'
 import { isFinished, type RunRecord } from '../protocol/files/record.ts'
 import type { RunRequest, Report, RunState } from '../protocol/worker.ts'
-import { openDataset, type Dataset } from '../datasets/index.ts'
+import type { Dataset } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { Model } from '../graph/graph.ts'
-import { readModel, writeModel } from '../onnx/index.ts'
+import { writeModel } from '../onnx/index.ts'
 import { assess } from '../measure/assess.ts'
 import { checkRecipe, openRecipe, type Recipe } from '../recipes/recipe.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import type { StepContext, StepResult } from '../recipes/step.ts'
 import { RunFolder } from './folder.ts'
+import { dataOf, modelBefore } from './stage.ts'
 import { StepJournal, type Listener } from './journal.ts'
 
 type Request = z.output<typeof RunRequest>
@@ -82,14 +83,10 @@ class Run {
     if (this.#record.state === 'succeeded' && this.#record.result) return this.#record.result
     const request = this.#record.request as Request
     await this.#state('preparing', 'data')
-    const data = await openDataset(request.data, {
-      ...validationOf(this.#recipe),
-      seed: request.seed,
-      limit: request.limit,
-    })
+    const data = await dataOf(request, this.#recipe)
     await this.#state('preparing', 'model')
     const source = await openForRecipe(request.model, request.seed)
-    let model = await this.#lastModel(source)
+    let model = await modelBefore(this.#folder.path, this.#record, this.#record.steps.length, source)
     this.#preflight(model)
     await this.#state('running')
     let stopped = false
@@ -111,11 +108,6 @@ class Run {
     this.#folder.flush()
     await this.#state(state)
     return { run: this.#folder.path, state }
-  }
-
-  async #lastModel(source: Model): Promise<Model> {
-    const last = this.#record.steps.at(-1)
-    return last ? (await readModel(join(this.#folder.path, last.model))).model : source
   }
 
   #preflight(model: Model): void {
@@ -210,10 +202,3 @@ class Run {
 }
 
 const pausing: ReadonlySet<string> = new Set(['train.diverged', 'disk.full'])
-
-/** One carve-out for the whole run: the largest that any step asks for, so that no step trains on it. */
-function validationOf(recipe: Recipe): { validation?: number } {
-  const wanted = recipe.steps.map(({ options }) => (options as { validation?: number }).validation ?? 0)
-  const most = Math.max(0, ...wanted)
-  return most > 0 ? { validation: most } : {}
-}

@@ -122,6 +122,36 @@ export const UnpackRequest = z.object({
 })
 export type UnpackRequest = z.input<typeof UnpackRequest>
 
+/** Opens a recipe as a run would, and looks for what would stop it, without running anything. */
+export const PlanRequest = z.object({
+  recipe: RunRequest.shape.recipe,
+  set: RunRequest.shape.set,
+  model: Reference.optional(),
+})
+export type PlanRequest = z.input<typeof PlanRequest>
+
+export const DescribeRequest = z.object({ data: Reference, limit: z.number().int().min(1).optional() })
+export type DescribeRequest = z.input<typeof DescribeRequest>
+
+/** A point of a run: a stage of its recipe (the one at hand unless given), and a training step that was saved. */
+const Point = z.object({
+  folder: z.string().min(1),
+  stage: z.number().int().min(0).optional(),
+  step: z.number().int().min(0).optional(),
+})
+
+export const ExportPointRequest = Point.extend({ output: z.string().min(1) })
+export type ExportPointRequest = z.input<typeof ExportPointRequest>
+
+export const EvaluatePointRequest = Point.extend({ split: EvaluateRequest.shape.split })
+export type EvaluatePointRequest = z.input<typeof EvaluatePointRequest>
+
+export const SamplesRequest = Point.extend({
+  count: z.number().int().min(1).max(1000).default(16),
+  offset: z.number().int().min(0).default(0),
+})
+export type SamplesRequest = z.input<typeof SamplesRequest>
+
 /** A JSON document; its keys are documented in README.md and stable. */
 export type Report = Readonly<Record<string, unknown>>
 
@@ -138,6 +168,12 @@ export const calls = {
   zoo: z.object({}),
   recipes: z.object({}),
   doctor: z.object({}),
+  plan: PlanRequest,
+  describe: DescribeRequest,
+  exportPoint: ExportPointRequest,
+  evaluatePoint: EvaluatePointRequest,
+  samples: SamplesRequest,
+  selfTest: z.object({}),
 } as const
 
 export type CallName = keyof typeof calls

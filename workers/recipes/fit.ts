@@ -52,6 +52,10 @@ export interface EpochRecord {
   readonly validation?: { readonly loss: number; readonly accuracy: number }
 }
 
+/** Prefixes of a snapshot's tensors. */
+const NOW = 'now/'
+const BEST = 'best/'
+
 /** The mutable side of a training loop; everything in it goes into a snapshot. */
 interface Progression {
   step: number
@@ -154,9 +158,9 @@ class Trainer {
     const initial = Object.fromEntries(this.#step.state.map((slot) => [slot.input, slot.initial]))
     const snapshot = await this.#context.journal.resume()
     if (!snapshot) return this.#program.writeState(initial)
-    await this.#program.writeState(pick(snapshot.tensors, 'now/'))
+    await this.#program.writeState(pick(snapshot.tensors, NOW))
     const facts = snapshot.facts as { lossSum: number; history: EpochRecord[]; best?: { score: number; step: number } }
-    const best = facts.best && { ...facts.best, weights: pick(snapshot.tensors, 'best/') }
+    const best = facts.best && { ...facts.best, weights: pick(snapshot.tensors, BEST) }
     this.#at = { step: snapshot.step, lossSum: facts.lossSum, best, history: [...facts.history] }
     this.#eta.resumeAt(snapshot.step)
     this.#context.journal.event('resumed', { step: snapshot.step })
@@ -257,7 +261,7 @@ class Trainer {
     const { best, history, step, lossSum } = this.#at
     const snapshot: Snapshot = {
       step,
-      tensors: { ...prefixed('now/', now), ...(best ? prefixed('best/', best.weights) : {}) },
+      tensors: { ...prefixed(NOW, now), ...(best ? prefixed(BEST, best.weights) : {}) },
       facts: { lossSum, history, ...(best ? { best: { score: best.score, step: best.step } } : {}) },
     }
     await this.#context.journal.save(snapshot)
@@ -266,6 +270,13 @@ class Trainer {
   close(): Promise<void> {
     return this.#program.dispose()
   }
+}
+
+/** A snapshot that knows no better weights than its own: opened on it, `fit` gives the weights of that very step. */
+export function withoutBest(snapshot: Snapshot): Snapshot {
+  const { best: _best, ...facts } = snapshot.facts
+  const own = Object.entries(snapshot.tensors).filter(([name]) => !name.startsWith(BEST))
+  return { ...snapshot, facts, tensors: Object.fromEntries(own) }
 }
 
 function trainSplit(data: Dataset) {

@@ -1,0 +1,134 @@
+import { isImage, Loader, preprocessorFor, type Dataset, type Split } from '../datasets/index.ts'
+import type { Executor } from '../executors/executor.ts'
+import type { Graph, Model } from '../graph/graph.ts'
+import { arrayOf, type Tensor } from '../graph/tensor.ts'
+import { evaluate } from '../measure/accuracy.ts'
+import { encodeModel } from '../onnx/index.ts'
+import { AlambicError } from '../protocol/errors.ts'
+import { replaceFile, sha256 } from '../protocol/files/durable.ts'
+import type { ExportPointRequest, EvaluatePointRequest, Report, SamplesRequest } from '../protocol/worker.ts'
+import { withBatch } from '../recipes/teacher.ts'
+import type { CallEnvironment } from './calls.ts'
+import { modelAt } from './stage.ts'
+import type { z } from 'zod'
+
+type Request<Schema extends z.ZodType> = z.output<Schema>
+
+const open = async (point: Parameters<typeof modelAt>[0], { executor, listener }: CallEnvironment) => {
+  const engine = await executor()
+  return { engine, at: await modelAt(point, { executor: engine, listener }) }
+}
+
+/** Writes the model of a point of a run as a file. */
+export async function exportPoint(
+  request: Request<typeof ExportPointRequest>,
+  environment: CallEnvironment,
+): Promise<Report> {
+  const { at } = await open(request, environment)
+  const bytes = encodeModel(at.model)
+  await replaceFile(request.output, bytes)
+  return { output: request.output, bytes: bytes.length, sha256: sha256(bytes), stage: at.stage, step: at.step }
+}
+
+/** Accuracy of the model of a point of a run, on the run's own data. */
+export async function evaluatePoint(
+  request: Request<typeof EvaluatePointRequest>,
+  environment: CallEnvironment,
+): Promise<Report> {
+  const { at, engine } = await open(request, environment)
+  const split = splitOf(at.data, request.split)
+  const { predictions: _one, ...result } = await evaluate(
+    at.model.graph,
+    split,
+    preprocessorFor(at.data, at.model.graph),
+    {
+      executor: engine,
+      threads: at.request.threads,
+    },
+  )
+  const { stage, step } = at
+  return {
+    ...result,
+    stage,
+    step,
+    split: request.split,
+    data: at.data.id,
+    dataHash: split.hash,
+    runtime: engine.runtime,
+  }
+}
+
+/** Inputs of the test split with what the model of a point, and its teacher, say of them. */
+export async function samples(request: Request<typeof SamplesRequest>, environment: CallEnvironment): Promise<Report> {
+  const { at, engine } = await open(request, environment)
+  const split = at.data.splits.test ?? splitOf(at.data, 'validation')
+  const offset = Math.min(request.offset, Math.max(0, split.count - 1))
+  const count = Math.min(request.count, split.count - offset)
+  const student = await predict(engine, at.model, at.data, split, offset, count)
+  const teacher = at.teacher && (await predict(engine, at.teacher, at.data, split, offset, count))
+  return {
+    stage: at.stage,
+    step: at.step,
+    classes: at.data.classes,
+    samples: student.map((probabilities, i) => ({
+      index: offset + i,
+      ...imageOf(split, offset + i),
+      ...(split.labels ? { label: split.labels[offset + i] } : {}),
+      ...(teacher ? { teacher: teacher[i] } : {}),
+      student: probabilities,
+    })),
+  }
+}
+
+function splitOf(data: Dataset, name: 'test' | 'train' | 'validation'): Split {
+  const split = data.splits[name]
+  if (split) return split
+  throw new AlambicError('data.no-split', `the data set "${data.id}" has no ${name} split`, {
+    expected: Object.keys(data.splits).join(', '),
+    found: name,
+  })
+}
+
+function imageOf(split: Split, index: number): object {
+  const { sample, data } = split
+  if (!isImage(sample) || !(data instanceof Uint8Array)) return {}
+  const { width, height, channels } = sample
+  const size = width * height * channels
+  return { image: { width, height, channels, pixels: data.slice(index * size, (index + 1) * size) } }
+}
+
+/** Class probabilities, a row for each sample. */
+async function predict(
+  executor: Executor,
+  model: Model,
+  data: Dataset,
+  split: Split,
+  offset: number,
+  count: number,
+): Promise<Float32Array[]> {
+  const graph: Graph = withBatch(model.graph, 1)
+  const program = await executor.compile(graph)
+  const preprocessing = preprocessorFor(data, model.graph)
+  const loader = new Loader(split, { batch: 1, seed: 0, preprocessing, shuffle: false })
+  try {
+    const rows: Float32Array[] = []
+    for (let i = offset; i < offset + count; i++) {
+      const { x } = await loader.batchAt(i)
+      const result = await program.run({ [graph.requiredInputs[0]?.name ?? '']: x })
+      rows.push(softmax(arrayOf(result[graph.outputs[0]?.name ?? ''] as Tensor) as Float32Array))
+    }
+    return rows
+  } finally {
+    await program.dispose()
+  }
+}
+
+/** Of logits; outputs that are probabilities already stay as they are. */
+function softmax(outputs: Float32Array): Float32Array {
+  const sum = outputs.reduce((total, value) => total + value, 0)
+  if (outputs.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3) return outputs.slice()
+  const max = outputs.reduce((most, value) => Math.max(most, value), -Infinity)
+  const powers = outputs.map((value) => Math.exp(value - max))
+  const total = powers.reduce((all, value) => all + value, 0)
+  return powers.map((value) => value / total)
+}
