@@ -9,6 +9,9 @@ import type { Model } from '../graph/graph.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import { openRecipe, type Recipe } from '../recipes/recipe.ts'
 
+/** Of a zoo net's fresh weights; which they are makes no difference here. */
+const SEED = 42
+
 /** A recipe with all defaults written out, and what would stop it from running on a model: before anything runs. */
 export async function planCall(request: z.output<typeof PlanRequest>): Promise<Report> {
   const recipe = await openRecipe(request.recipe, request.set)
@@ -16,7 +19,7 @@ export async function planCall(request: z.output<typeof PlanRequest>): Promise<R
   let bytes = 0
   try {
     if (request.model !== undefined) {
-      const model = await openForRecipe(request.model)
+      const model = await openForRecipe(request.model, SEED)
       bytes = weightBytes(model)
       problems.push(...preflight(recipe, model))
     }
