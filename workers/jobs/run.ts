@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { basename, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { asAlambicError } from '../protocol/errors.ts'
 import { isFinished, type RunRecord } from '../protocol/files/record.ts'
@@ -14,6 +14,7 @@ import { openForRecipe } from '../recipes/open.ts'
 import type { StepContext, StepResult } from '../recipes/step.ts'
 import { RunFolder } from './folder.ts'
 import { dataOf, modelBefore } from './stage.ts'
+import { replaceFile } from '../protocol/files/durable.ts'
 import { StepJournal, type Listener } from './journal.ts'
 
 type Request = z.output<typeof RunRequest>
@@ -148,8 +149,13 @@ class Run {
     const file = join('steps', String(index), 'model.onnx')
     await mkdir(join(this.#folder.path, 'steps', String(index)), { recursive: true })
     await writeModel(result.model, join(this.#folder.path, file))
+    const artifacts = Object.keys(result.artifacts ?? {}).map((name) => join('steps', String(index), name))
+    for (const [i, pieces] of Object.values(result.artifacts ?? {}).entries()) {
+      await replaceFile(join(this.#folder.path, artifacts[i] as string), Buffer.concat(pieces))
+    }
     const id = this.#recipe.steps[index]?.description.id ?? ''
-    this.#record = { ...this.#record, steps: [...this.#record.steps, { id, model: file, report: result.report }] }
+    const done = { id, model: file, report: result.report, ...(artifacts.length > 0 ? { artifacts } : {}) }
+    this.#record = { ...this.#record, steps: [...this.#record.steps, done] }
     await this.#folder.write(this.#record)
     this.#environment.listener.event(this.#folder.event('step-finished', { stepIndex: index, step: id }))
   }
@@ -159,10 +165,12 @@ class Run {
     const { model, data, request, stopped } = at
     const path = request.output ?? join(this.#folder.path, 'model.onnx')
     const written = await writeModel(model, path)
+    const artifacts = stopped ? [] : await this.#copyArtifacts(path)
     const measured = await assess(path, data, { executor: this.#environment.executor, threads: request.threads })
     const result = {
       output: path,
       sha256: written.sha256,
+      ...(artifacts.length > 0 ? { artifacts } : {}),
       run: this.#folder.path,
       stopped,
       steps: this.#record.steps.map((s) => s.report),
@@ -172,6 +180,18 @@ class Run {
     await this.#folder.write(this.#record)
     this.#environment.listener.event(this.#folder.event('finished', { state: this.#record.state }))
     return result
+  }
+
+  /** What the last step made beside the model goes beside the output, under its name. */
+  async #copyArtifacts(output: string): Promise<string[]> {
+    const made = this.#record.steps.at(-1)?.artifacts ?? []
+    return Promise.all(
+      made.map(async (file) => {
+        const path = output.replace(/(\.onnx)?$/, extname(file))
+        await replaceFile(path, await readFile(join(this.#folder.path, file)))
+        return path
+      }),
+    )
   }
 
   /**

@@ -50,6 +50,8 @@ export interface StepResult {
   /** What the step says of itself: JSON, shown to the person and kept with the run. */
   readonly report: Readonly<Record<string, unknown>>
   readonly stopped?: boolean
+  /** More files, by name and in pieces: kept with the step; those of the last steps lie beside the resulting model. */
+  readonly artifacts?: Readonly<Record<string, readonly Uint8Array[]>>
 }
 
 /** A method, described once: command line, forms, help, defaults and the recipe schema come from this. */

@@ -17,8 +17,10 @@ export const RunRecord = z.object({
   request: Plain,
   /** The recipe as a plain value, defaults written out. */
   recipe: Plain,
-  /** Finished steps: their model files (relative) and reports. */
-  steps: z.array(z.object({ id: z.string(), model: z.string(), report: Plain })),
+  /** Finished steps: their model files (relative), reports, and what else they made (files, relative). */
+  steps: z.array(
+    z.object({ id: z.string(), model: z.string(), report: Plain, artifacts: z.array(z.string()).optional() }),
+  ),
   /** Why it failed, or why it paused by itself. */
   error: Plain.optional(),
   result: Plain.optional(),

@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { preprocessorFor } from '../../datasets/index.ts'
+import { arrayOf } from '../../graph/tensor.ts'
+import { initializations, kMeans, type KMeansOptions } from '../../passes/cluster/kmeans.ts'
+import { hold, settle, type Sharing } from '../../passes/cluster/share.ts'
+import { byPattern, layerWeights, type LayerWeight } from '../../passes/layer-weights.ts'
+import { crossEntropy } from '../../train/losses.ts'
+import { fit } from '../fit.ts'
+import { step, type StepContext, type StepResult } from '../step.ts'
+import { fitOptions, TrainingOptions } from './options.ts'
+import { trainingProblems } from './train.ts'
+
+const Bits = z.number().int().min(1).max(12)
+
+const ClusterOptions = TrainingOptions.extend({
+  epochs: TrainingOptions.shape.epochs.default(1).describe('Passes over the training set with the assignments fixed'),
+  lr: TrainingOptions.shape.lr.default(1e-4),
+  convBits: Bits.default(8).describe('2^bits shared values in each convolution'),
+  denseBits: Bits.default(5).describe('2^bits shared values in each fully connected layer'),
+  bits: z.record(z.string(), Bits).default({}).describe('Others for single layers: name pattern to bits'),
+  init: z.enum(initializations).default('linear').describe('How k-means begins'),
+  form: z
+    .enum(['dense', 'gather'])
+    .default('dense')
+    .describe('dense: ordinary weights that repeat values; gather: codebooks and indices in the graph'),
+})
+type ClusterOptions = z.output<typeof ClusterOptions>
+
+async function run(context: StepContext, options: ClusterOptions): Promise<StepResult> {
+  const { model, data } = context
+  const weights = layerWeights(model.graph)
+  const { shared, layers } = share(weights, options, context.seed)
+  const held = hold(
+    model.graph,
+    weights.map((w) => w.name),
+    shared,
+  )
+  const fitted = await fit(context, held.graph, {
+    ...fitOptions(options),
+    losses: [crossEntropy({ labelSmoothing: options.labelSmoothing })],
+    preprocessing: options.preprocessing ?? preprocessorFor(data, model.graph),
+  })
+  const { graph: trained, ...report } = fitted
+  const graph = options.form === 'gather' ? trained : settle({ graph: trained, held: held.held })
+  return { model: { ...model, graph }, report: { ...report, layers }, stopped: report.stopped }
+}
+
+interface SharedLayer {
+  readonly name: string
+  readonly elements: number
+  readonly nonZeros: number
+  readonly clusters: number
+  /** Root of the mean squared change of the weights that are not zero. */
+  readonly rmse: number
+}
+
+/** K-means over the weights of each layer that are not zero. */
+function share(weights: readonly LayerWeight[], options: ClusterOptions, seed: number) {
+  const bitsOf = byPattern(options.bits, weights)
+  const shared = new Map<string, Sharing>()
+  const layers: SharedLayer[] = []
+  for (const layer of weights) {
+    const bits = bitsOf(layer) ?? (layer.kind === 'conv' ? options.convBits : options.denseBits)
+    const values = arrayOf(layer.tensor) as Float32Array
+    const nonZeros = values.filter((v) => v !== 0)
+    if (nonZeros.length === 0) continue
+    const { sharing, inertia } = clusters(values, nonZeros, 2 ** bits, { init: options.init, seed })
+    shared.set(layer.name, sharing)
+    layers.push({
+      name: layer.name,
+      elements: values.length,
+      nonZeros: nonZeros.length,
+      clusters: sharing.centroids.length,
+      rmse: Math.sqrt(inertia / nonZeros.length),
+    })
+  }
+  return { shared, layers }
+}
+
+function clusters(values: Float32Array, nonZeros: Float32Array, k: number, options: KMeansOptions) {
+  const { centroids, assignments, inertia } = kMeans(nonZeros, k, options)
+  // Clusters that nothing belongs to would only take room.
+  const used = [...new Set(assignments)].sort((a, b) => a - b)
+  const place = new Map(used.map((cluster, i) => [cluster, i]))
+  const index = new Uint16Array(values.length)
+  let at = 0
+  values.forEach((v, i) => {
+    if (v !== 0) index[i] = place.get(assignments[at++] as number) as number
+  })
+  return { sharing: { centroids: used.map((cluster) => centroids[cluster] as number), index }, inertia }
+}
+
+export const cluster = step({
+  id: 'cluster',
+  family: 'clustering',
+  title: 'Share weights',
+  help: 'Replaces the weights of each layer by few shared values (k-means) and trains these; zeros and who shares with whom stay.',
+  source: 'Han, Mao & Dally 2016, arXiv:1510.00149, section 3',
+  options: ClusterOptions,
+  preflight: trainingProblems,
+  run,
+})
