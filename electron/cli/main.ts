@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addPacking } from './pack.ts'
-import { asList, asRun, asText, comparison, inspection } from './show.ts'
+import { added, asList, asRun, asText, comparison, inspection } from './show.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -117,8 +117,13 @@ function addMeasurements(program: Command): void {
 }
 
 function addLists(program: Command): void {
+  const datasets = json(program.command('datasets').description('data sets by name'))
+  datasets.action((o: Options) => callWorker('datasets', {}, o, asList('datasets')))
+  json(datasets.command('add <name>').description('get a data set of the list from its package registry')).action(
+    (name: string, _o: Options, command: Command) =>
+      callWorker('addDataset', { name }, command.optsWithGlobals(), added),
+  )
   for (const [name, key, text] of [
-    ['datasets', 'datasets', 'data sets by name'],
     ['zoo', 'nets', 'nets that come with Alambic'],
     ['recipes', 'recipes', 'recipes that come with Alambic'],
   ] as const) {

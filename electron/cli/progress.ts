@@ -12,7 +12,7 @@ export function progressLine(p: Progress): string {
     ...(p.epoch === undefined ? [] : [`epoch ${p.epoch} / ${p.epochs ?? '?'}`]),
     ...Object.entries(p.values).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`),
     ...(p.throughput === undefined ? [] : [`${integer(Math.round(p.throughput))} samples/s`]),
-    ...(p.left === undefined ? [] : [leftText(p.left)]),
+    ...(p.left === undefined || p.done >= p.total ? [] : [leftText(p.left)]),
   ]
   return parts.join('  ')
 }

@@ -20,7 +20,8 @@ const accuracyText = (m: Measured): string =>
 /** Side by side, the first as baseline: value, then how it differs. */
 export function measuredTable(rows: readonly (Measured & { label: string })[]): string {
   const base = rows[0]
-  const times = (value: number, of: number) => (value === of ? '' : ` (${(of / value).toFixed(1)}× less)`)
+  const times = (value: number, of: number) =>
+    value === of ? '' : value < of ? ` (${(of / value).toFixed(1)}× less)` : ` (${(value / of).toFixed(1)}× more)`
   return table([
     ['', 'accuracy', 'parameters', 'MACs', 'on disk', 'latency, median'],
     ...rows.map((m) => [
@@ -46,6 +47,9 @@ export function asRun(report: Report): string {
     `run folder ${measured.run}`,
   ].join('\n')
 }
+
+export const added = (report: Report): string =>
+  `${String(report['id'])} ${report['already'] === true ? 'was here already' : 'is here now'}: ${String(report['path'])}`
 
 /** A report as indented `key: value` lines. */
 export function asText(report: Report, indent = ''): string {

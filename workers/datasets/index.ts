@@ -1,5 +1,6 @@
 export { addDataset, type Added, type AddOptions } from './add.ts'
 export { evaluationLoader, Loader, type Batch, type LoaderOptions } from './loader.ts'
+export { PREPROCESSING, preprocessingFor, withPreprocessing } from './metadata.ts'
 export { modelInput, preprocessorFor, type ModelInput } from './model-input.ts'
 export { openDataset, type OpenOptions } from './open.ts'
 export { permutation } from './order.ts'

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { calls, type CallName, type Report } from '../protocol/worker.ts'
-import { datasets, isDatasetPresent, openDataset, preprocessorFor } from '../datasets/index.ts'
+import {
+  addDataset,
+  datasets,
+  isDatasetPresent,
+  openDataset,
+  preprocessingFor,
+  type Progress as AddProgress,
+} from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import { writeModel } from '../onnx/index.ts'
@@ -62,6 +69,7 @@ const handlers: Handlers = {
         present: isDatasetPresent(id),
       })),
     }),
+  addDataset: addDatasetCall,
   zoo: () =>
     Promise.resolve({
       nets: Object.values(zoo).map(({ id, title, source, input, classes, params, macs }) => ({
@@ -130,7 +138,7 @@ async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvi
     })
   }
   const engine = await executor()
-  const { accuracy, error, loss, n, top5 } = await evaluate(model.graph, split, preprocessorFor(data, model.graph), {
+  const { accuracy, error, loss, n, top5 } = await evaluate(model.graph, split, preprocessingFor(data, model), {
     executor: engine,
     threads: request.threads,
   })
@@ -145,6 +153,23 @@ async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvi
     n,
     dataHash: split.hash,
     runtime: engine.runtime,
+  }
+}
+
+async function addDatasetCall(
+  { name }: Request<'addDataset'>,
+  { listener, stopping }: CallEnvironment,
+): Promise<Report> {
+  const started = performance.now()
+  const controller = new AbortController()
+  const stopped = () => new AlambicError('stopped', `adding "${name}" was stopped; nothing was kept`)
+  const watch = setInterval(() => stopping() && controller.abort(stopped()), 200)
+  try {
+    const onProgress = ({ phase, done, total = done }: AddProgress) =>
+      listener.progress({ activity: `${phase} ${name}`, done, total, elapsed: performance.now() - started, values: {} })
+    return asReport(await addDataset(name, { onProgress, signal: controller.signal }))
+  } finally {
+    clearInterval(watch)
   }
 }
 

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { gzipSync } from 'node:zlib'
-import { preprocessorFor, type Dataset, type Split } from '../datasets/index.ts'
-import type { Graph } from '../graph/graph.ts'
+import { preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
+import type { Graph, Model } from '../graph/graph.ts'
 import { asTensor } from '../graph/types.ts'
 import { readModel } from '../onnx/index.ts'
 import { costOf } from '../ops/cost.ts'
@@ -61,7 +61,8 @@ export interface AssessOptions extends Where {
 
 /** Measures a written model: what it weighs, how long it takes, and how often it is right. */
 export async function assess(path: string, data: Dataset | undefined, options: AssessOptions): Promise<Assessment> {
-  const { graph } = (await readModel(path)).model
+  const { model } = await readModel(path)
+  const { graph } = model
   const threads = options.threads ?? availableParallelism()
   const latency = await latencyOf(options.executor, graph, {
     batch: options.batch ?? 1,
@@ -69,7 +70,7 @@ export async function assess(path: string, data: Dataset | undefined, options: A
     threads,
   })
   const split = data?.splits[options.split ?? 'test']
-  const scored = data && split?.labels ? await score(graph, data, split, options) : undefined
+  const scored = data && split?.labels ? await score(model, data, split, options) : undefined
   return {
     ...(await sizeOfFile(path, graph)),
     latency,
@@ -84,5 +85,5 @@ export async function assess(path: string, data: Dataset | undefined, options: A
   }
 }
 
-const score = (graph: Graph, data: Dataset, split: Split, where: Where): Promise<Evaluation> =>
-  evaluate(graph, split, preprocessorFor(data, graph), where)
+const score = (model: Model, data: Dataset, split: Split, where: Where): Promise<Evaluation> =>
+  evaluate(model.graph, split, preprocessingFor(data, model), where)

@@ -152,6 +152,10 @@ export const SamplesRequest = Point.extend({
 })
 export type SamplesRequest = z.input<typeof SamplesRequest>
 
+/** Gets a data set of the list through a package registry and keeps it on this machine. */
+export const AddDatasetRequest = z.object({ name: z.string().min(1) })
+export type AddDatasetRequest = z.input<typeof AddDatasetRequest>
+
 /** A JSON document; its keys are documented in README.md and stable. */
 export type Report = Readonly<Record<string, unknown>>
 
@@ -165,6 +169,7 @@ export const calls = {
   pack: PackRequest,
   unpack: UnpackRequest,
   datasets: z.object({}),
+  addDataset: AddDatasetRequest,
   zoo: z.object({}),
   recipes: z.object({}),
   doctor: z.object({}),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AlambicError } from '../../protocol/errors.ts'
-import { preprocessorFor } from '../../datasets/index.ts'
+import { preprocessingFor, withPreprocessing } from '../../datasets/index.ts'
 import type { Model } from '../../graph/graph.ts'
 import { asTensor } from '../../graph/types.ts'
 import { crossEntropy, distillationKL, TEACHER } from '../../train/losses.ts'
@@ -33,7 +33,7 @@ async function run(context: StepContext, options: DistilOptions): Promise<StepRe
   const student = options.student === undefined ? context.model : await context.open(options.student)
   const teacher = await pickTeacher(context, options)
   sameOutputs(teacher, student)
-  const preprocessing = options.preprocessing ?? preprocessorFor(context.data, student.graph)
+  const preprocessing = preprocessingFor(context.data, student, options.preprocessing)
   const source = await openTeacher(context, teacher.graph, { ...options, preprocessing })
   try {
     const terms = [distillationKL(options.temperature, options.alpha)]
@@ -44,7 +44,11 @@ async function run(context: StepContext, options: DistilOptions): Promise<StepRe
       preprocessing,
       extra: async (indices, x) => ({ [TEACHER]: await source.logits(indices, x) }),
     })
-    return { model: { ...student, graph }, report: { ...report, teacher: source.report() }, stopped: report.stopped }
+    return {
+      model: withPreprocessing({ ...student, graph }, preprocessing),
+      report: { ...report, teacher: source.report() },
+      stopped: report.stopped,
+    }
   } finally {
     await source.close()
   }

@@ -2,7 +2,7 @@ import { crossEntropy } from '../../train/losses.ts'
 import { untrainable } from '../../train/differentiate.ts'
 import { trainability } from '../../train/source.ts'
 import type { Model } from '../../graph/graph.ts'
-import { preprocessorFor } from '../../datasets/index.ts'
+import { preprocessingFor, withPreprocessing } from '../../datasets/index.ts'
 import { fit } from '../fit.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 import { fitOptions, TrainingOptions } from './options.ts'
@@ -15,7 +15,7 @@ export function trainingProblems(model: Model): readonly string[] {
 
 async function run(context: StepContext, options: TrainingOptions): Promise<StepResult> {
   const { model, data } = context
-  const preprocessing = options.preprocessing ?? preprocessorFor(data, model.graph)
+  const preprocessing = preprocessingFor(data, model, options.preprocessing)
   const { labelSmoothing, ignoreIndex } = options
   const loss = crossEntropy({ labelSmoothing, ...(ignoreIndex === undefined ? {} : { ignoreIndex }) })
   const { graph, ...report } = await fit(context, model.graph, {
@@ -23,7 +23,7 @@ async function run(context: StepContext, options: TrainingOptions): Promise<Step
     losses: [loss],
     preprocessing,
   })
-  return { model: { ...model, graph }, report, stopped: report.stopped }
+  return { model: withPreprocessing({ ...model, graph }, preprocessing), report, stopped: report.stopped }
 }
 
 export const train = step({
