@@ -2,6 +2,7 @@ import { attributesOf, type LooseAttributes } from '../graph/attributes.ts'
 import { namesIn } from '../graph/builder.ts'
 import type { Graph, Node } from '../graph/graph.ts'
 import { Emitter } from './emit.ts'
+import { attention, isPlainAttention } from './decompose/attention.ts'
 import { recurrentDecompositions } from './decompose/recurrent.ts'
 import { normDecompositions } from './decompose/norm.ts'
 
@@ -14,10 +15,18 @@ export interface DecomposeContext {
 /** Writes what a node computes with simpler operators and returns the values that take the place of its outputs. */
 export type Decomposition = (c: DecomposeContext) => readonly string[]
 
-const decompositions: Readonly<Record<string, Decomposition>> = { ...normDecompositions, ...recurrentDecompositions }
+const decompositions: Readonly<Record<string, Decomposition>> = {
+  ...normDecompositions,
+  ...recurrentDecompositions,
+  Attention: attention,
+}
+
+/** Operators that are only decomposed in some of their forms. */
+const forms: Readonly<Record<string, (node: Node) => boolean>> = { Attention: isPlainAttention }
 
 /** True for operators that `decompose` writes with simpler ones. */
-export const isDecomposed = (node: Node): boolean => node.domain === '' && node.op in decompositions
+export const isDecomposed = (node: Node): boolean =>
+  node.domain === '' && node.op in decompositions && (forms[node.op]?.(node) ?? true)
 
 /**
  * A graph in which compound operators (normalizations over axes, recurrent layers) are written with operators that

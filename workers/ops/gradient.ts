@@ -32,7 +32,7 @@ const others = {
   RMSNormalization: decomposed,
   MeanVarianceNormalization: decomposed,
   SwiGLU: unsupported('a gated activation as one operator'),
-  Attention: unsupported('attention as one operator'),
+  Attention: unsupported('attention with a cache, windows or more than one output'),
   LinearAttention: unsupported('attention as one operator'),
   CausalConvWithState: unsupported('a convolution with a running state'),
   RotaryEmbedding: unsupported('rotary embedding as one operator'),

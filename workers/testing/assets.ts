@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -38,6 +38,19 @@ export const pythonPath = (): string | undefined => pathOf('python')
  * are named for it: `input_0.sequence.pb` (SequenceProto), `input_0.optional.pb` (OptionalProto).
  */
 export const onnxNodeTests = (): string | undefined => pathOf('onnx-node-tests')
+
+/**
+ * The models that come inside Python's onnx package, undefined if absent: `light/*.onnx` (nine vision nets as Caffe2
+ * exported them, their weights made by ConstantOfShape), `pytorch-converted` and `pytorch-operator` (one folder per
+ * case, laid out as the operator tests are).
+ */
+export const onnxPackageModels = (): string | undefined => {
+  const python = pythonPath()
+  if (python === undefined) return undefined
+  const packages = '{lib/python*/site-packages,Lib/site-packages}'
+  const [found] = globSync(`${packages}/onnx/backend/test/data`, { cwd: join(dirname(python), '..') })
+  return found === undefined ? undefined : join(dirname(python), '..', found)
+}
 
 /** Why an asset is absent, for `ctx.skip(reason)`; an empty string when it is there. */
 export const missing = (asset: Asset): string => {

@@ -314,6 +314,23 @@ export const gradientCases: readonly GradientCase[] = [
   ],
   ['CumSum reverse', 'graph (x: f32[3,4]) -> (y) opset 18 { const a: i64[] = 0 y = CumSum(x, a) {reverse = 1} }'],
   [
+    'Attention',
+    'graph (q: f32[2,3,4], k: f32[2,5,4], v: f32[2,5,6]) -> (y) opset 23 { y = Attention(q, k, v) {q_num_heads = 2, kv_num_heads = 2} }',
+  ],
+  [
+    'Attention, causal, grouped heads, capped',
+    'graph (q: f32[1,4,3,2], k: f32[1,2,3,2], v: f32[1,2,3,2]) -> (y) opset 23 { y = Attention(q, k, v) {is_causal = 1, softcap = 2, scale = 0.7} }',
+  ],
+  [
+    'Attention, masked',
+    'graph (q: f32[1,2,2,3], k: f32[1,2,3,3], v: f32[1,2,3,3], m: bool[2,3]) -> (y) opset 23 { y = Attention(q, k, v, m) }',
+    { feeds: { m: [1, 0, 1, 0, 0, 0] } },
+  ],
+  [
+    'Attention, with a bias',
+    'graph (q: f32[1,2,2,3], k: f32[1,2,3,3], v: f32[1,2,3,3], m: f32[1,2,2,3]) -> (y) opset 23 { y = Attention(q, k, v, m) }',
+  ],
+  [
     'RNN',
     'graph (x: f32[3,2,4], w: f32[1,3,4], r: f32[1,3,3], b: f32[1,6]) -> (y) opset 18 { y = RNN(x, w, r, b) {hidden_size = 3} }',
   ],

@@ -4,7 +4,7 @@ import type { Graph, Value } from '../graph/graph.ts'
 import { numberTensor } from '../passes/scalar.ts'
 import { gaussian, mulberry32, type Random } from '../graph/random.ts'
 import { arrayOf, sizeOf, type Tensor } from '../graph/tensor.ts'
-import { asTensor, staticShape } from '../graph/types.ts'
+import { asTensor } from '../graph/types.ts'
 import { mse } from '../train/losses.ts'
 import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
@@ -28,7 +28,7 @@ export interface BriefTraining {
 
 /** Trains a model on one random batch against random targets with Adam, on onnxruntime: does the loss fall? */
 export async function trainBriefly(model: Graph, options: BriefOptions = {}): Promise<BriefTraining> {
-  const { batch = 2, steps = 20, lr = 1e-3 } = options
+  const { batch = fixedBatch(model) ?? 2, steps = 20, lr = 1e-3 } = options
   const source = trainingSource(model)
   const step = buildStep(prepare(source.graph, { batch }), {
     losses: [mse()],
@@ -50,7 +50,12 @@ export async function trainBriefly(model: Graph, options: BriefOptions = {}): Pr
   }
 }
 
-/** Normal floats, small integers (token ids), ones for masks. */
+function fixedBatch(model: Graph): number | undefined {
+  const first = asTensor(model.requiredInputs[0]?.type)?.shape?.[0]
+  return typeof first === 'number' ? first : undefined
+}
+
+/** One batch for all steps; dropout keeps everything. */
 function feedsOf(step: StepGraph): Tensors {
   const random = mulberry32(11)
   const masks = step.masks.map(({ input, dims }): [string, Tensor] => [
@@ -61,8 +66,9 @@ function feedsOf(step: StepGraph): Tensors {
   return Object.fromEntries([...batch, ...masks])
 }
 
+/** A value of an input's type: normal floats, small integers, `true`. Open sizes are 2. */
 export function randomValue({ type }: Value, random: Random): Tensor {
-  const dims = staticShape(type) ?? []
+  const dims = (asTensor(type)?.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 2))
   const dtype = asTensor(type)?.dtype ?? 'f32'
   const size = sizeOf(dims)
   if (dtype === 'bool') return { dtype, dims, bytes: new Uint8Array(size).fill(1) }

@@ -14,12 +14,12 @@ import { inferTypes } from '../ops/infer.ts'
 import { verify } from '../graph/verify.ts'
 import { trainability, trainingSource } from './source.ts'
 
-/** A graph whose constants of more than four elements are noise of their own type. */
+/** A graph whose constants of zeros are noise of their own type. */
 function noisy(text: string): Graph {
   const graph = parse(text)
   const random = mulberry32(3)
   const noise = ({ dtype, dims, bytes }: Tensor): Tensor => {
-    if (sizeOf(dims) <= 4) return { dtype, dims, bytes }
+    if (bytes.some((byte) => byte !== 0)) return { dtype, dims, bytes }
     if (dtype === 'i4') return { dtype, dims, bytes: bytes.map(() => Math.floor(random() * 256)) }
     const isInteger = dtype === 'i8' || dtype === 'u8'
     const values = Array.from({ length: sizeOf(dims) }, () => gaussian(random) / 2)
@@ -83,6 +83,20 @@ const behind: readonly (readonly [name: string, text: string, trained: string])[
     full('const q: i4[6,8] = 0 const s: f32[2,8] = 0 w = DequantizeLinear(q, s) {axis = 0, block_size = 3}'),
     'w',
   ],
+  ...[
+    ['of 4 bits', 'const q: u8[8,2,2] = 0 const s: f32[16] = 0', 'q, s', 'bits = 4'],
+    ['with zero points', 'const q: u8[8,2,2] = 0 const s: f32[16] = 0 const z: u8[8] = 1', 'q, s, z', 'bits = 4'],
+    [
+      'of 8 bits with a bias',
+      'const q: u8[8,2,4] = 0 const s: f32[16] = 0.01 const b: f32[8] = 0',
+      'q, s, _, _, b',
+      'bits = 8',
+    ],
+  ].map(([what, constants, inputs, bits]) => {
+    const call = `h = com.microsoft.MatMulNBits(x, ${inputs}) {K = 6, N = 8, block_size = 4, ${bits}}`
+    const text = full(`${constants}`).replace('h = MatMul(x, w)', call).replace('opset 21', 'opset 21, com.microsoft 1')
+    return [`a MatMulNBits ${what}`, text, 'q.float'] as const
+  }),
   [
     'a DequantizeLinear behind a Transpose',
     full(

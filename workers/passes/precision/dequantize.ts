@@ -6,7 +6,9 @@ import { sizeOf, type Tensor } from '../../graph/tensor.ts'
 import { staticShape } from '../../graph/types.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { resultOf, type ChangeResult } from '../report.ts'
+import { FreshNames } from '../names.ts'
 import { removeDead } from '../simplify/dead.ts'
+import { isPackedProduct, packedWeight } from './nbits.ts'
 
 /** Integers as float32, exact below 2²⁴: weights have 2 to 16 bits, and int32 biases are this small in practice. */
 interface Numbers {
@@ -17,27 +19,43 @@ interface Numbers {
 const integers: ReadonlySet<DType> = new Set<DType>(['i8', 'u8', 'i16', 'u16', 'i32', 'i4', 'u4', 'i2', 'u2'])
 
 /**
- * Replaces every DequantizeLinear of a constant whose result is `wanted` by the numbers that it gives, as a float
- * constant of the same name: (q − zeroPoint)·scale per tensor, per axis or per block (ONNX DequantizeLinear-21). The
- * integers may come through Identity, Transpose and reshapes.
+ * Writes constants that are stored as integers as the floats that they stand for:
+ *
+ * - a DequantizeLinear whose result is `wanted` becomes a constant of the same name: (q − zeroPoint)·scale per tensor,
+ *   per axis or per block (ONNX DequantizeLinear-21). The integers may come through Identity, Transpose and reshapes.
+ * - a MatMulNBits becomes a MatMul with the weight `<name of the packed one>.float`.
  */
 export function dequantizeConstants(graph: Graph, wanted: (value: string) => boolean): ChangeResult {
-  if (!graph.nodes.some(isDequantize)) return resultOf(graph, [])
+  if (!graph.nodes.some((node) => isDequantize(node) || isPackedProduct(node))) return resultOf(graph, [])
   const typed = inferTypes(graph)
   const outputs = new Set(graph.outputs.map((v) => v.name))
   const initializers = new Map(graph.initializers)
+  const names = new FreshNames(graph)
   const changes: string[] = []
-  const nodes = graph.nodes.filter((node) => {
+  const nodes = graph.nodes.flatMap((node): readonly Node[] => {
     const [y = ''] = node.outputs
-    if (!isDequantize(node) || outputs.has(y) || !wanted(y)) return true
-    const weight = dequantized(typed, node)
-    if (!weight) return true
-    initializers.set(y, weight)
-    changes.push(`${nodeLabel(node)} became the ${weight.dtype} constant "${y}"`)
-    return false
+    const isPacked = isPackedProduct(node)
+    if (!isPacked && (!isDequantize(node) || outputs.has(y) || !wanted(y))) return [node]
+    const weight = isPacked ? packedWeight(typed, node) : dequantized(typed, node)
+    if (!weight) return [node]
+    const name = isPacked ? names.take(`${node.inputs[1] ?? ''}.float`) : y
+    initializers.set(name, weight)
+    changes.push(`${nodeLabel(node)} became the ${weight.dtype} constant "${name}"`)
+    return isPacked ? product(node, name, names) : []
   })
   if (changes.length === 0) return resultOf(graph, [])
   return resultOf(removeDead(graph.with({ nodes, initializers })).graph, changes)
+}
+
+/** The product with a plain weight, and the bias behind it. */
+function product(node: Node, weight: string, names: FreshNames): readonly Node[] {
+  const [a = '', , , , , bias = ''] = node.inputs
+  const plain = (op: string, inputs: readonly string[], outputs: readonly string[]): Node => {
+    return { name: op === 'MatMul' ? node.name : `${node.name}/${op}`, op, domain: '', inputs, outputs, attributes: {} }
+  }
+  if (bias === '') return [plain('MatMul', [a, weight], node.outputs)]
+  const sum = names.take(`${node.outputs[0] ?? ''}.product`)
+  return [plain('MatMul', [a, weight], [sum]), plain('Add', [sum, bias], node.outputs)]
 }
 
 /** onnxruntime's own domain has the same operator for more types. */

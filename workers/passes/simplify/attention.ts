@@ -48,18 +48,31 @@ function causal(g: Emitter, logits: string, value: number): string {
   return g.where(g.greater(lower, 0), logits, g.scalar(value, g.dtype(logits)))
 }
 
-/** 0 for keys that a mask `[B, S]` keeps, the filter value for the others, as `[B, 1, 1, S]`. */
+/**
+ * 0 for keys that a mask keeps, the filter value for the others, as `[B, 1, 1, S]`. A mask is `[B, S]`, or `[B]` with
+ * the number of keys. `like` is `[B, S, …]`.
+ */
 function maskBias(g: Emitter, mask: string, like: string, value: number): string {
-  const kept = g.cast(mask, g.dtype(like))
+  const kept = g.cast(g.rank(mask) === 1 ? withinLength(g, mask, like) : mask, g.dtype(like))
   return g.mul(g.sub(1, g.unsqueeze(kept, [1, 2])), value)
+}
+
+function withinLength(g: Emitter, lengths: string, like: string): string {
+  const keys = g.squeeze(g.op('Slice', [g.op('Shape', [like]), g.ints([1]), g.ints([2])]), [0])
+  const positions = g.op('Range', [g.scalar(0, 'i64'), keys, g.scalar(1, 'i64')])
+  return g.less(g.unsqueeze(positions, [0]), g.unsqueeze(g.cast(lengths, 'i64'), [1]))
 }
 
 /** Input `i` of a node, `''` when absent. */
 const at = (node: Node, i: number): string => node.inputs[i] ?? ''
 
-/** One output, and a mask that is none or one number per key. */
-const isPlain = ({ g, node }: Fused, mask: string): boolean =>
-  node.outputs.slice(1).every((o) => o === '') && (mask === '' || g.rank(mask) === 2)
+/** One output, and a mask that is none, one number per key, or the number of keys of each sample. */
+function isPlain({ g, node }: Fused, mask: string, keys: string): boolean {
+  if (node.outputs.slice(1).some((o) => o !== '')) return false
+  if (mask === '' || g.rank(mask) === 2) return true
+  const [count] = g.shape(mask)
+  return g.rank(mask) === 1 && count !== '?' && count === g.shape(keys)[0]
+}
 
 /** One projection of the input makes queries, keys and values. Without past, packed lengths or rotary embedding. */
 export const attention: Unfuse = (f) => {
@@ -67,7 +80,7 @@ export const attention: Unfuse = (f) => {
   const [x, weight, bias, mask, extra] = [at(node, 0), at(node, 1), at(node, 2), at(node, 3), at(node, 5)]
   const width = staticShape(g.type(weight))?.[1]
   if (at(node, 4) !== '' || at(node, 6) !== '' || f.number('do_rotary', 0) === 1) return undefined
-  if (width === undefined || !isPlain(f, mask)) return undefined
+  if (width === undefined || !isPlain(f, mask, x)) return undefined
   const heads = headsOf(f)
   const product = g.matmul(x, weight)
   const projected = bias === '' ? product : g.add(product, bias)
@@ -84,13 +97,13 @@ export const multiHeadAttention: Unfuse = (f) => {
   const [query, key, value] = [at(node, 0), at(node, 1), at(node, 2)]
   const [bias, mask, extra] = [at(node, 3), at(node, 4), at(node, 5)]
   const separate = key !== '' && value !== '' && [query, key, value].every((x) => g.rank(x) === 3)
-  if (!separate || node.inputs.slice(6).some((past) => past !== '') || !isPlain(f, mask)) return undefined
+  if (!separate || node.inputs.slice(6).some((past) => past !== '') || !isPlain(f, mask, key)) return undefined
   const heads = headsOf(f)
   const widths = [query, key, value].map((x) => Number(g.shape(x).at(-1)))
   if (widths.some(Number.isNaN)) return undefined
   const biases = bias === '' ? [] : g.split(bias, 0, widths)
   const added = [query, key, value].map((x, i) => (biases[i] === undefined ? x : g.add(x, biases[i])))
-  const terms = mask === '' ? [] : [maskBias(g, mask, query, heads.masked)]
+  const terms = mask === '' ? [] : [maskBias(g, mask, key, heads.masked)]
   if (extra !== '') terms.push(extra)
   return [attend(g, added as [string, string, string], terms, heads)]
 }

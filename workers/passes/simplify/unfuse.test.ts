@@ -173,6 +173,15 @@ describe('fused operators are written with standard ones', () => {
     await check(before, { x: randomTensor([2, 3, 8]), k })
   })
 
+  test('Attention with the number of keys of each sample', async () => {
+    const before = graphOf(
+      `${x}, k: i32[2]`,
+      y,
+      'const w: f32[8,24] = 1 const b: f32[24] = 1 y = com.microsoft.Attention(x, w, b, k) {num_heads=2}',
+    )
+    await check(before, { x: randomTensor([2, 3, 8]), k: tensorOf('i32', [2], Int32Array.of(3, 1)) })
+  })
+
   test('names of weights stay, and the graph is raised to opset 18 only when it must be', () => {
     const before = graphOf('x: f32[1,3,5,5]', y, `${conv} y = com.microsoft.FusedConv(x, w, c) {activation="Relu"}`)
     const after = unfuse(before).graph
