@@ -1,4 +1,4 @@
-import { isImage, Loader, preprocessorFor, type Dataset, type Split } from '../datasets/index.ts'
+import { isImage, Loader, preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { Graph, Model } from '../graph/graph.ts'
 import { arrayOf, type Tensor } from '../graph/tensor.ts'
@@ -37,15 +37,10 @@ export async function evaluatePoint(
 ): Promise<Report> {
   const { at, engine } = await open(request, environment)
   const split = splitOf(at.data, request.split)
-  const { predictions: _one, ...result } = await evaluate(
-    at.model.graph,
-    split,
-    preprocessorFor(at.data, at.model.graph),
-    {
-      executor: engine,
-      threads: at.request.threads,
-    },
-  )
+  const { predictions: _one, ...result } = await evaluate(at.model.graph, split, preprocessingFor(at.data, at.model), {
+    executor: engine,
+    threads: at.request.threads,
+  })
   const { stage, step } = at
   return {
     ...result,
@@ -108,7 +103,7 @@ async function predict(
 ): Promise<Float32Array[]> {
   const graph: Graph = withBatch(model.graph, 1)
   const program = await executor.compile(graph)
-  const preprocessing = preprocessorFor(data, model.graph)
+  const preprocessing = preprocessingFor(data, model)
   const loader = new Loader(split, { batch: 1, seed: 0, preprocessing, shuffle: false })
   try {
     const rows: Float32Array[] = []
