@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addPacking } from './pack.ts'
+import { addPruneFlags, pruneBare, pruneFields } from './prune.ts'
 import { added, asList, asRun, asText, comparison, inspection } from './show.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -43,10 +44,13 @@ const stepFields = ['epochs', 'batch', 'lr', 'optimizer', 'temperature', 'alpha'
 
 const json = (command: Command): Command => command.option('--json', 'exactly one JSON document on stdout')
 const compute = (command: Command): Command => json(command).option('--threads <n>', 'threads of one operator', whole)
-const data = (command: Command): Command => command.requiredOption('--data <name>', 'data set: a name or a folder')
+const data = (command: Command, isRequired = true): Command =>
+  isRequired
+    ? command.requiredOption('--data <name>', 'data set: a name or a folder')
+    : command.option('--data <name>', 'data set: a name or a folder')
 
-const running = (command: Command): Command =>
-  data(compute(command))
+const running = (command: Command, needsData = true): Command =>
+  data(compute(command), needsData)
     .option('--set <path=value>', 'change a field of the recipe (repeatable)', parseSet)
     .option('--seed <n>', 'seed of weights, order and dropout', whole, 42)
     .option('--limit <n>', 'use only so many training samples', whole)
@@ -54,8 +58,8 @@ const running = (command: Command): Command =>
     .option('--resume', 'go on with the run in --run')
     .option('-o, --output <file>', 'where the model goes')
 
-const training = (command: Command): Command =>
-  running(command)
+const training = (command: Command, needsData = true): Command =>
+  running(command, needsData)
     .option('--epochs <n>', 'passes over the training set', whole)
     .option('--batch <n>', 'samples per step', whole)
     .option('--lr <rate>', 'base learning rate', number)
@@ -93,6 +97,12 @@ function addRuns(program: Command): void {
     .option('--temperature <t>', 'softens what the teacher says', number)
     .option('--alpha <share>', 'weight of the teacher; the labels get the rest', number)
     .action((o: Options) => run(oneStep('distil', o, { student: o['student'] }), o['teacher'] as string, o))
+  // Without data the weights alone decide.
+  addPruneFlags(
+    training(program.command('prune <model>').description('remove channels, heads and hidden units'), false),
+  ).action((model: string, o: Options) =>
+    o['data'] === undefined ? pruneBare(model, o) : run(oneStep('prune', o, pruneFields(o)), model, o),
+  )
   running(program.command('compress <model>').description('run a recipe on a model'))
     .requiredOption('--recipe <recipe>', 'a built-in or a YAML file')
     .action((model: string, o: Options) => run(o['recipe'], model, o))
@@ -109,7 +119,10 @@ function addMeasurements(program: Command): void {
     .action((model: string, o: Options) => callWorker('measure', { model, ...o }, o, asText))
   json(program.command('inspect <model>').description('what a model is made of, and what of it can be trained'))
     .option('--text', 'print the whole graph')
-    .action((model: string, o: Options) => callWorker('inspect', { model, text: o['text'] === true }, o, inspection))
+    .option('--groups', 'what can be pruned, what goes together, and what stays whole')
+    .action((model: string, o: Options) =>
+      callWorker('inspect', { model, text: o['text'] === true, groups: o['groups'] === true }, o, inspection),
+    )
   compute(program.command('compare <models...>').description('measure models side by side; the first is the baseline'))
     .option('--data <name>', 'data set: a name or a folder')
     .option('--batch <n>', 'samples per inference', whole)

@@ -68,7 +68,8 @@ export function asText(report: Report, indent = ''): string {
 }
 
 export const inspection = (report: Report): string => {
-  const { text, ...facts } = report
+  const { text, pruning, ...facts } = report
+  if (pruning !== undefined) return String((pruning as Report)['text'])
   return typeof text === 'string' ? text : asText(facts)
 }
 

@@ -25,6 +25,7 @@ import { doctor } from './doctor.ts'
 import { packCall, unpackCall } from './pack.ts'
 import { describeCall, planCall } from './plan.ts'
 import { evaluatePoint, exportPoint, samples } from './points.ts'
+import { groupsReport, pruneCall } from './prune.ts'
 import { runRecipe } from './run.ts'
 import { selfTest } from './self-test.ts'
 import type { Listener } from './journal.ts'
@@ -53,11 +54,13 @@ const handlers: Handlers = {
         assess(path, undefined, { executor: await environment.executor(), threads, batch, runs }),
       ),
     ),
-  inspect: async ({ model, text }) => {
+  inspect: async ({ model, text, groups }) => {
     const opened = await openModel(model)
-    return { model, ...inspectModel(opened), ...(text ? { text: modelText(opened) } : {}) }
+    const more = { ...(text ? { text: modelText(opened) } : {}), ...(groups ? { pruning: groupsReport(opened) } : {}) }
+    return { model, ...inspectModel(opened), ...more }
   },
   compare: compareCall,
+  prune: pruneCall,
   pack: packCall,
   unpack: unpackCall,
   datasets: () =>

@@ -95,7 +95,12 @@ export const MeasureRequest = Compute.extend({
 })
 export type MeasureRequest = z.input<typeof MeasureRequest>
 
-export const InspectRequest = z.object({ model: Reference, text: z.boolean().default(false) })
+export const InspectRequest = z.object({
+  model: Reference,
+  text: z.boolean().default(false),
+  /** Also what of it can be pruned, group by group. */
+  groups: z.boolean().default(false),
+})
 export type InspectRequest = z.input<typeof InspectRequest>
 
 export const CompareRequest = Compute.extend({
@@ -105,6 +110,16 @@ export const CompareRequest = Compute.extend({
   limit: z.number().int().min(1).optional(),
 })
 export type CompareRequest = z.input<typeof CompareRequest>
+
+/** Pruning by the weights alone; with data it is a recipe of one step. */
+export const PruneRequest = Compute.extend({
+  model: Reference,
+  output: z.string(),
+  /** Fields of the step `prune`. */
+  options: z.record(z.string(), z.unknown()).default({}),
+  seed: z.number().int().default(42),
+})
+export type PruneRequest = z.input<typeof PruneRequest>
 
 export const PackRequest = z.object({
   model: Reference,
@@ -166,6 +181,7 @@ export const calls = {
   measure: MeasureRequest,
   inspect: InspectRequest,
   compare: CompareRequest,
+  prune: PruneRequest,
   pack: PackRequest,
   unpack: UnpackRequest,
   datasets: z.object({}),

@@ -1,13 +1,14 @@
 import { cluster } from './steps/cluster.ts'
 import { distil } from './steps/distil.ts'
 import { packing } from './steps/pack.ts'
+import { prune } from './steps/prune.ts'
 import { pruneRetrain } from './steps/prune-retrain.ts'
 import { finetune, train } from './steps/train.ts'
 import type { StepDescription } from './step.ts'
 
 /** Every method that a recipe can name. A new one is a file under `steps/` and a line here. */
 export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntries(
-  [train, finetune, distil, pruneRetrain, cluster, packing].map((description) => [
+  [train, finetune, distil, prune, pruneRetrain, cluster, packing].map((description) => [
     description.id,
     description as StepDescription,
   ]),

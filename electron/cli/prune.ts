@@ -1,0 +1,96 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import type { Report } from '../../workers/protocol/worker.ts'
+import { integer, table } from './format.ts'
+import { callWorker } from './session.ts'
+import { measuredTable } from './show.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+interface Rule {
+  readonly layer: string
+  readonly ratio: number
+}
+
+const number = (text: string): number => {
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('not a number')
+  return value
+}
+
+/** `--rule 'layer3.*=0.2'`, repeatable. */
+function rule(text: string, all: readonly Rule[] = []): readonly Rule[] {
+  const at = text.lastIndexOf('=')
+  if (at < 1) throw new InvalidArgumentError('expected layer=ratio')
+  return [...all, { layer: text.slice(0, at), ratio: number(text.slice(at + 1)) }]
+}
+
+/** Flags that are fields of the step `prune`, by the flag's name. */
+const fields = {
+  method: 'method',
+  ratio: 'ratio',
+  scope: 'scope',
+  budget: 'budget',
+  rounds: 'steps',
+  roundTo: 'roundTo',
+  minimum: 'minimum',
+  maxRatio: 'maxRatio',
+  rule: 'rules',
+  attention: 'attention',
+  recover: 'recover',
+  teacher: 'teacher',
+  samples: 'samples',
+} as const
+
+/** The step's fields out of the flags that were given. */
+export const pruneFields = (o: Options): Options =>
+  Object.fromEntries(
+    Object.entries(fields).flatMap(([flag, field]) => (o[flag] === undefined ? [] : [[field, o[flag]] as const])),
+  )
+
+/** The flags of `prune`, on a command that has those of training already. */
+export const addPruneFlags = (command: Command): Command =>
+  command
+    .option('--method <id>', 'what makes a channel important: l1, l2, lp, fpgm, bn-scale, lamp, random, taylor, obd …')
+    .option('--ratio <share>', 'share of the channels that goes', number)
+    .option('--scope <which>', 'layer: the same share of each; global: the least important of all')
+    .option('--budget <limit>', 'the most that may stay instead: macs=50%, params=1000000, bytes=25%')
+    .option('--rounds <n>', 'cut in so many rounds', number)
+    .option('--round-to <n>', 'channels that stay are a multiple of this', number)
+    .option('--minimum <n>', 'channels that stay in any layer', number)
+    .option('--max-ratio <share>', 'largest share that any layer loses', number)
+    .option('--rule <layer=ratio>', 'a share for layers by name, with * and ? (repeatable)', rule)
+    .option('--attention <what>', 'heads, or dims: the same elements of each head')
+    .option('--recover <how>', 'none, bn (statistics anew) or finetune; needs --data')
+    .option('--teacher <which>', 'what fine-tuning follows: labels, or self (the model before; needs no labels)')
+    .option('--samples <n>', 'samples that scores and statistics are taken from', number)
+
+/** Prunes without data: one call, no run folder. */
+export async function pruneBare(model: string, o: Options): Promise<void> {
+  const output = o['output'] ?? model.replace(/(\.onnx)?$/, '-pruned.onnx')
+  const request = { model, output, options: pruneFields(o), seed: o['seed'], threads: o['threads'] }
+  await callWorker('prune', request, o, pruned)
+}
+
+interface Pruned {
+  readonly output: string
+  readonly pruning: {
+    readonly groups: readonly { readonly name: string; readonly before: number; readonly after: number }[]
+    readonly whole: readonly { readonly node: string; readonly channels: number; readonly reason: string }[]
+    readonly unscored: readonly string[]
+    readonly params: readonly [number, number]
+  }
+}
+
+function pruned(report: Report): string {
+  const { output, pruning } = report as unknown as Pruned
+  const rows = pruning.groups.map((g) => [g.name, integer(g.before), integer(g.after)])
+  const measured = report as unknown as Parameters<typeof measuredTable>[0][number]
+  return [
+    table([['group', 'before', 'after'], ...rows]),
+    ...pruning.unscored.map((name) => `kept whole, nothing to score: ${name}`),
+    ...pruning.whole.map((w) => `kept whole, ${w.node}: ${integer(w.channels)} channels, ${w.reason}`),
+    `parameters ${integer(pruning.params[0])} → ${integer(pruning.params[1])}`,
+    measuredTable([{ ...measured, label: 'model' }]),
+    `written to ${output}`,
+  ].join('\n')
+}

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { Worker } from '../../electron/host/worker.ts'
+import type { Progress, Report } from '../protocol/worker.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'alambic-prune-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+async function inWorker(
+  name: 'run' | 'prune' | 'inspect',
+  call: object,
+  watch: (progress: Progress, worker: Worker) => void = () => undefined,
+): Promise<Report> {
+  const worker: Worker = new Worker({ progress: (p) => watch(p, worker), event: () => undefined })
+  try {
+    return await worker.call(name, call)
+  } finally {
+    await worker.close()
+  }
+}
+
+const training = { batch: 32, lr: 0.005, validation: 0.2 }
+const request = (name: string, options: object) => ({
+  recipe: {
+    alambic: 1,
+    name: 'test',
+    steps: [
+      { step: 'train', epochs: 2, ...training },
+      { step: 'prune', epochs: 1, samples: 256, ...training, ...options },
+    ],
+  },
+  model: 'lenet-5@0.4',
+  data: 'mnist',
+  limit: 1600,
+  threads: 1,
+  folder: join(root, name),
+  output: join(root, `${name}.onnx`),
+  checkpointEvery: 0.05,
+})
+
+describe('pruning on data', () => {
+  test.each([
+    ['taylor', { method: 'taylor', scope: 'global', recover: 'none', ratio: 0.3 }],
+    ['apoz', { method: 'apoz', recover: 'bn', ratio: 0.3 }],
+    ['budget', { method: 'l1', scope: 'global', budget: 'macs=50%', recover: 'finetune', teacher: 'self' }],
+  ])('%s', async (name, options) => {
+    const report = await inWorker('run', request(name, options))
+    const [, pruned] = report['steps'] as { rounds: { params: number[]; macs: number[] }[]; latency: object }[]
+    const [round] = pruned?.rounds ?? []
+    expect(round?.params[1]).toBeLessThan(0.8 * (round?.params[0] ?? 0))
+    expect(report['params']).toBe(round?.params[1])
+    expect(report['accuracy']).toBeGreaterThan(0.3)
+    if (name === 'budget') expect(round?.macs[1]).toBeLessThanOrEqual(0.5 * (round?.macs[0] ?? 0))
+  })
+
+  test('in rounds, killed and resumed in the second, gives the bits of an uninterrupted run', async () => {
+    const options = { method: 'l2', steps: 2, recover: 'finetune', ratio: 0.5, epochs: 3 }
+    const whole = await inWorker('run', request('whole', options))
+    let [round, last] = [1, 0]
+    const kill = (p: Progress, worker: Worker) => {
+      if (p.activity !== 'train' || p.epochs !== 3) return
+      if (p.done < last) round++
+      last = p.done
+      if (round === 2 && p.done > 20) void worker.close()
+    }
+    await expect(inWorker('run', request('killed', options), kill)).rejects.toMatchObject({ code: 'worker.died' })
+    const resumed = await inWorker('run', { ...request('killed', options), resume: true })
+    expect(resumed['sha256']).toBe(whole['sha256'])
+    expect(resumed['accuracy']).toBeGreaterThan(0.7)
+  })
+})
+
+describe('pruning a bare model', () => {
+  const output = join(root, 'bare.onnx')
+  test('halves channels, and inspect shows the groups', async () => {
+    const report = await inWorker('prune', {
+      model: 'resnet-20',
+      output,
+      options: { ratio: 0.5, roundTo: 8 },
+      threads: 1,
+    })
+    expect(report['params']).toBe(68_050)
+    const { pruning } = (await inWorker('inspect', { model: output, groups: true })) as {
+      readonly pruning: { readonly groups: readonly { readonly units: number }[]; readonly text: string }
+    }
+    expect(pruning.groups.map(({ units }) => units)).toContain(32)
+    expect(pruning.text).toContain('whole: 10 channels of node "linear" (Gemm): it is the output "logits"')
+  })
+
+  test.each([
+    [{ method: 'taylor' }, 'prune.needs-data'],
+    [{ ratio: 0.99 }, 'prune.empties'],
+    [{ rules: [{ layer: 'nothing', ratio: 0.1 }] }, 'prune.rule'],
+    [{ budget: 'params=3' }, 'prune.budget'],
+    [{ budget: 'half' }, 'recipe.invalid'],
+    [{ method: 'weakest' }, 'recipe.invalid'],
+  ])('%o is refused with %s', async (options, code) => {
+    await expect(inWorker('prune', { model: 'resnet-20', output, options })).rejects.toMatchObject({ code })
+  })
+
+  test('a net without batch-norm has no scales to go by', async () => {
+    const call = { model: 'lenet-5', output, options: { method: 'bn-scale' } }
+    await expect(inWorker('prune', call)).rejects.toMatchObject({ code: 'prune.no-scores' })
+  })
+})
