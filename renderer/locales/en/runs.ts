@@ -116,6 +116,7 @@ export const runs = {
     settings: 'Chart settings',
     asTable: 'Show as table',
     asChart: 'Show as chart',
+    held: 'validation {name}',
     teacher: 'teacher',
     baseline: 'baseline',
     empty: 'No values yet. The first ones come with the first steps.',
@@ -171,7 +172,6 @@ export const runs = {
     reports: 'What the steps reported',
     folder: 'Folder',
     copy: 'Copy',
-    seed: 'Seed',
     device: 'Device',
   },
   checkpoints: {

@@ -41,10 +41,7 @@ export const settings = {
     makeDiagnostics: 'Make a diagnostics bundle',
     makingDiagnostics: 'Collecting …',
     diagnosticsDone: 'Written: {path} ({size})',
-    saveFile: 'Save the file',
-    about: 'About',
     version: 'Alambic {version} on Node {node}, {platform}',
-    saved: 'Saved',
   },
   devices: {
     title: 'Devices',

@@ -7,16 +7,11 @@ export const shell = {
     recent: 'Recent',
     close: 'Close',
     cancel: 'Cancel',
-    save: 'Save',
     retry: 'Try again',
     loading: 'Loading …',
     rename: 'Rename',
-    delete: 'Delete',
-    undo: 'Undo',
-    more: 'More actions',
     none: 'none',
     resizeRail: 'Width of the navigation',
-    resizeLog: 'Height of the charts',
     notifications: 'Notices',
     dismiss: 'Dismiss',
   },
@@ -59,7 +54,6 @@ export const shell = {
     refused:
       'The address has no valid key: it was opened by hand, or Alambic was started again. Open the address that Alambic prints when it starts.',
     back: 'Connected again.',
-    notOnline: 'Alambic on this machine is not connected just now.',
   },
   error: {
     expected: 'Expected',
@@ -138,9 +132,5 @@ export const shell = {
     'disk-recovered': 'There is room on the disk again.',
     'open-path': 'Opened {path}.',
     show: 'Show',
-  },
-  sort: {
-    ascending: 'ascending',
-    descending: 'descending',
   },
 } as const

@@ -119,6 +119,7 @@ export const runs: Phrases<typeof english> = {
     settings: '图表设置',
     asTable: '显示为表格',
     asChart: '显示为图表',
+    held: '验证 {name}',
     teacher: '教师',
     baseline: '基线',
     empty: '还没有数值。训练开始后就会出现。',
@@ -173,7 +174,6 @@ export const runs: Phrases<typeof english> = {
     reports: '各步骤的报告',
     folder: '文件夹',
     copy: '复制',
-    seed: '随机种子',
     device: '设备',
   },
   checkpoints: {

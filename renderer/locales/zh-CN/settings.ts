@@ -43,10 +43,7 @@ export const settings: Phrases<typeof english> = {
     makeDiagnostics: '生成诊断包',
     makingDiagnostics: '正在收集……',
     diagnosticsDone: '已写入：{path}（{size}）',
-    saveFile: '保存文件',
-    about: '关于',
     version: 'Alambic {version}，Node {node}，{platform}',
-    saved: '已保存',
   },
   devices: {
     title: '设备',

@@ -1,0 +1,18 @@
+/** Paths on a grid of 24 × 24. An icon never stands without words. */
+export const icons = {
+  still:
+    'M5 20a4 4 0 018 0zM9 16V9a3 3 0 013-3h3l5 7v4M18.5 20.5a1.5 1.5 0 003 0c0-1-1.5-2.5-1.5-2.5s-1.5 1.5-1.5 2.5z',
+  projects: 'M3 7l9-4 9 4-9 4zM3 7v10l9 4 9-4V7',
+  runs: 'M5 4l14 8-14 8z',
+  devices: 'M6 6h12v12H6zM9 2v4M15 2v4M9 18v4M15 18v4M2 9h4M2 15h4M18 9h4M18 15h4',
+  settings: 'M12 9a3 3 0 100 6 3 3 0 000-6zM12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M5 19l2-2M17 7l2-2',
+  close: 'M6 6l12 12M18 6L6 18',
+  warning: 'M12 4l9 16H3zM12 10v4M12 17v.5',
+  info: 'M12 3a9 9 0 100 18 9 9 0 000-18zM12 11v5M12 7.5v.5',
+  up: 'M6 15l6-6 6 6',
+  down: 'M6 9l6 6 6-6',
+  edit: 'M4 20h4L19 9l-4-4L4 16z',
+  search: 'M10.5 4a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM15.5 15.5L20 20',
+} as const
+
+export type IconName = keyof typeof icons

@@ -1,0 +1,34 @@
+export interface CommandEntry {
+  /** Keys by default; the first ones are shown, and are what a person may change. */
+  readonly keys: readonly string[]
+  /** Where it can be done. */
+  readonly scope: 'everywhere' | 'run'
+}
+
+/** Everything that a key, the palette or a menu can do, in the order in which the sheet shows it. */
+export const commandTable = {
+  palette: { keys: ['Mod+K'], scope: 'everywhere' },
+  shortcuts: { keys: ['?'], scope: 'everywhere' },
+  projects: { keys: ['Mod+1', 'Alt+1'], scope: 'everywhere' },
+  runs: { keys: ['Mod+2', 'Alt+2'], scope: 'everywhere' },
+  devices: { keys: ['Mod+3', 'Alt+3'], scope: 'everywhere' },
+  settings: { keys: ['Mod+4', 'Alt+4'], scope: 'everywhere' },
+  open: { keys: ['Mod+O'], scope: 'everywhere' },
+  newProject: { keys: [], scope: 'everywhere' },
+  sample: { keys: [], scope: 'everywhere' },
+  find: { keys: ['Mod+F'], scope: 'everywhere' },
+  undo: { keys: ['Mod+Z'], scope: 'everywhere' },
+  redo: { keys: ['Mod+Shift+Z'], scope: 'everywhere' },
+  nextPane: { keys: ['F6'], scope: 'everywhere' },
+  light: { keys: [], scope: 'everywhere' },
+  dark: { keys: [], scope: 'everywhere' },
+  systemTheme: { keys: [], scope: 'everywhere' },
+  english: { keys: [], scope: 'everywhere' },
+  chinese: { keys: [], scope: 'everywhere' },
+  pauseRun: { keys: ['P'], scope: 'run' },
+  stopRun: { keys: ['S'], scope: 'run' },
+} as const satisfies Record<string, CommandEntry>
+
+export type CommandId = keyof typeof commandTable
+
+export const commandIds = Object.keys(commandTable) as CommandId[]
