@@ -18,7 +18,7 @@ import { assess, type Assessment } from '../measure/assess.ts'
 import { evaluate } from '../measure/accuracy.ts'
 import { inspectModel, modelText } from './inspect.ts'
 import { builtins } from '../recipes/builtin.ts'
-import { openModel, zooReference } from '../recipes/open.ts'
+import { openModel, openWithFiles, zooReference } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { doctor } from './doctor.ts'
@@ -55,9 +55,9 @@ const handlers: Handlers = {
       ),
     ),
   inspect: async ({ model, text, groups }) => {
-    const opened = await openModel(model)
+    const { model: opened, externalFiles } = await openWithFiles(model)
     const more = { ...(text ? { text: modelText(opened) } : {}), ...(groups ? { pruning: groupsReport(opened) } : {}) }
-    return { model, ...inspectModel(opened), ...more }
+    return { model, ...inspectModel(opened), externalFiles, ...more }
   },
   compare: compareCall,
   prune: pruneCall,

@@ -26,13 +26,20 @@ export async function openForRecipe(reference: string, seed: number): Promise<Mo
 }
 
 /** Opens a model: an ONNX file, or a net of the zoo with fresh weights from a seed. */
-export async function openModel(reference: string, seed = 42): Promise<Model> {
+export const openModel = async (reference: string, seed = 42): Promise<Model> =>
+  (await openWithFiles(reference, seed)).model
+
+/** The same, with the names of the files beside it that its weights lie in. */
+export async function openWithFiles(
+  reference: string,
+  seed = 42,
+): Promise<{ readonly model: Model; readonly externalFiles: readonly string[] }> {
   const net = zooReference(reference)
   if (net) {
     const { id, ...options } = net
-    return buildZoo(id, { seed, ...options })
+    return { model: buildZoo(id, { seed, ...options }), externalFiles: [] }
   }
-  if (existsSync(reference)) return (await readModel(reference)).model
+  if (existsSync(reference)) return readModel(reference)
   throw new AlambicError('model.missing', `there is no model "${reference}"`, {
     subject: reference,
     expected: 'an ONNX file or a zoo id, such as lenet-5 or lenet-5@0.25',

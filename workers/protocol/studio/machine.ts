@@ -27,7 +27,9 @@ export const SettingsChange = z.strictObject(fields).partial()
 export type SettingsChange = z.output<typeof SettingsChange>
 
 /** What a person has set; kept in `settings.json` of the data folder. */
-export type Settings = Required<Omit<SettingsChange, 'projectsFolder'>> & Pick<SettingsChange, 'projectsFolder'>
+export type Settings = {
+  readonly [Name in Exclude<keyof typeof fields, 'projectsFolder'>]: z.output<(typeof fields)[Name]>
+} & { readonly projectsFolder?: string }
 
 export const defaultSettings: Settings = {
   language: 'system',
@@ -50,7 +52,7 @@ export function readSettings(value: unknown): { settings: Settings; ignored: rea
   })
   const kept = new Set(fitting.map(([name]) => name))
   return {
-    settings: { ...defaultSettings, ...Object.fromEntries(fitting) },
+    settings: { ...defaultSettings, ...(Object.fromEntries(fitting) as SettingsChange) } as Settings,
     ignored: given.map(([name]) => name).filter((name) => !kept.has(name)),
   }
 }

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { z } from 'zod'
+import { AlambicError } from '../../workers/protocol/errors.ts'
+import type { Catalog, DirectoryEntry, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
+import type { Report } from '../../workers/protocol/worker.ts'
+import type { Host } from './host.ts'
+import { importFound } from './importer.ts'
+import { createRun } from './new-run.ts'
+import type { ProjectFolder } from './project.ts'
+import { scan } from './scan.ts'
+
+type Request<Name extends keyof typeof studioCalls> = z.output<(typeof studioCalls)[Name]>
+
+/** What is in a folder that may be listed; without a path, the folders that may. */
+export async function browse(host: Host, path: string | undefined): Promise<StudioResults['browse']> {
+  if (path === undefined) {
+    const entries = host.paths.roots.map((root) => ({
+      name: basename(root) || root,
+      path: root,
+      kind: 'folder' as const,
+    }))
+    return { entries }
+  }
+  const place = await host.paths.check(path)
+  const names = (await readdir(place)).filter((name) => !name.startsWith('.'))
+  const entries = await Promise.all(names.map((name) => entryOf(join(place, name), name)))
+  return {
+    path: place,
+    entries: entries
+      .filter((entry) => entry !== undefined)
+      .toSorted((a, b) => Number(a.kind === 'file') - Number(b.kind === 'file') || a.name.localeCompare(b.name)),
+  }
+}
+
+async function entryOf(path: string, name: string): Promise<DirectoryEntry | undefined> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) return { name, path, kind: 'folder' }
+  return found?.isFile() ? { name, path, kind: 'file', bytes: found.size } : undefined
+}
+
+export async function scanSources(host: Host, request: Request<'scan'>): Promise<StudioResults['scan']> {
+  const roots: string[] = []
+  for (const source of request.sources) {
+    if (source.kind === 'path') roots.push(await host.paths.check(source.path))
+    else roots.push(...(await uploaded(host.uploads.folder(source.upload))))
+  }
+  return host.jobs.run(request.scan, async (job) => {
+    const found = await scan(request.scan, roots, job, (name, question) => host.service.call(name, question))
+    const candidates = new Map(found.candidates)
+    const known = request.project === undefined ? undefined : host.project(request.project)
+    const report = {
+      ...found.report,
+      found: found.report.found.map((one) => ({ ...one, ...already(known, one.details) })),
+    }
+    host.scans.set(request.scan, { report, candidates })
+    return report
+  })
+}
+
+/** What was uploaded together: loose files are one folder, so that those that belong together are found together. */
+async function uploaded(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  if (entries.some((entry) => entry.isFile())) return [folder]
+  return entries.map(({ name }) => join(folder, name))
+}
+
+function already(project: ProjectFolder | undefined, details: Report): { already?: string } {
+  const known = project?.file.datasets.find(({ hash }) => hash !== undefined && hash === details['hash'])
+  return known ? { already: known.dataset } : {}
+}
+
+export async function importInto(host: Host, request: Request<'importFound'>): Promise<StudioResults['importFound']> {
+  const project = host.project(request.project).writable()
+  const found = host.scans.get(request.scan)
+  if (!found) {
+    throw new AlambicError('import.no-scan', 'this scan is not known any more', {
+      subject: request.scan,
+      fix: 'Drop the files again.',
+    })
+  }
+  const report = await host.jobs.run(request.job, (job) => importFound(project, found, request.items, job))
+  for (const what of ['models', 'datasets', 'recipes'] as const) {
+    host.hub.emit({ kind: 'contents', project: project.id, what })
+  }
+  await project.measure()
+  host.showProject(project)
+  return report
+}
+
+export async function catalog(host: Host, project: ProjectFolder): Promise<Catalog> {
+  const [recipes, datasets, zoo] = await Promise.all([
+    host.service.call('recipes', {}),
+    host.service.call('datasets', {}),
+    host.service.call('zoo', {}),
+  ])
+  const builtIn = (recipes['recipes'] as { name: string; title: string; steps: string[] }[]).map(async (recipe) => {
+    const { yaml } = await host.service.call('plan', { recipe: recipe.name })
+    return { ...recipe, recipe: recipe.name, kind: 'built in' as const, yaml: yaml as string }
+  })
+  const files = project.recipes().map(async (path) => {
+    const plan = await host.service.call('plan', { recipe: path }).catch(() => undefined)
+    if (!plan) return undefined
+    const { name, title, stages } = plan as { name: string; title: string; stages: { id: string }[] }
+    const yaml = readFileSync(path, 'utf8')
+    return { recipe: basename(path), name, title, kind: 'file' as const, steps: stages.map(({ id }) => id), yaml }
+  })
+  return {
+    recipes: (await Promise.all([...builtIn, ...files])).filter((recipe) => recipe !== undefined),
+    datasets: datasets['datasets'] as Catalog['datasets'],
+    zoo: zoo['nets'] as Catalog['zoo'],
+  }
+}
+
+/** A run that shows within a minute what Alambic does: a teacher is trained, then distilled into a small student. */
+const sampleRecipe = {
+  alambic: 1,
+  name: 'sample',
+  title: 'Train a teacher, distil a student',
+  steps: [
+    { step: 'train', epochs: 2, batch: 128, lr: 0.002, validation: 5000 },
+    {
+      step: 'distil',
+      student: 'lenet-5@0.25',
+      epochs: 3,
+      batch: 128,
+      lr: 0.004,
+      temperature: 4,
+      alpha: 0.7,
+      validation: 5000,
+    },
+  ],
+}
+
+/** The sample project: real images, a real run, which starts when there is none yet. */
+export async function openSample(host: Host): Promise<StudioResults['openSample']> {
+  const known = [...host.projects.values()].find(({ file }) => file.sample)
+  const project = known ?? (await host.create('MNIST sample', undefined, true))
+  if (!known) {
+    const details = await host.service.call('describe', { data: 'mnist' })
+    await project.change({
+      datasets: [
+        {
+          dataset: 'mnist',
+          name: 'MNIST',
+          reference: 'mnist',
+          kind: 'named',
+          format: 'images, 10 classes',
+          samples: details['samples'] as Record<string, number>,
+          classes: details['classes'] as string[],
+          shape: details['shape'] as number[],
+          hash: details['hash'] as string,
+          linked: true,
+        },
+      ],
+    })
+  }
+  const last = [...project.runs.values()].at(-1)
+  if (last || !project.isHeld) return { project: project.summary(), ...(last ? { run: last.summary() } : {}) }
+  const run = await createRun(host, {
+    project: project.id,
+    title: 'Sample: distil LeNet-5',
+    model: { kind: 'zoo', id: 'lenet-5' },
+    data: { kind: 'dataset', dataset: 'mnist' },
+    recipe: sampleRecipe,
+    set: {},
+    seed: 42,
+    checkpointEvery: 10,
+  })
+  return { project: project.summary(), run: run.summary() }
+}
+
+export async function restore(host: Host, id: string): Promise<StudioResults['restore']> {
+  const { kind, path, project } = await host.bin.restore(id)
+  host.hub.emit({ kind: 'bin' })
+  if (kind === 'project') return { project: (await host.open(path)).project }
+  const found = host.project(project ?? '')
+  await host.refresh(found)
+  return { project: found.id, run: `${found.id}.${basename(path)}` }
+}

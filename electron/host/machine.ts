@@ -1,0 +1,85 @@
+import { cpus, freemem, totalmem } from 'node:os'
+import { readFileSync } from 'node:fs'
+import type { Device, SystemStatus } from '../../workers/protocol/studio.ts'
+import type { Report } from '../../workers/protocol/worker.ts'
+import { diskSpace } from './disk.ts'
+import { defined } from './defined.ts'
+
+/** How busy the machine is; shares are since the last call. */
+export class SystemMonitor {
+  readonly #folder: string
+  #last = cpuTimes()
+  #cpu = 0
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  async status(floor: number): Promise<SystemStatus> {
+    const now = cpuTimes()
+    const total = now.total - this.#last.total
+    // Asked twice within one tick of the clock, the last answer holds.
+    if (total > 0) this.#cpu = (now.busy - this.#last.busy) / total
+    if (total > 0) this.#last = now
+    const disk = await diskSpace(this.#folder)
+    return {
+      cpu: Math.min(1, Math.max(0, this.#cpu)),
+      cores: cpus().length,
+      memory: { total: totalmem(), free: availableMemory(), own: process.memoryUsage.rss() },
+      disk: { path: this.#folder, ...disk, low: disk.free < floor },
+    }
+  }
+}
+
+function cpuTimes(): { busy: number; total: number } {
+  const all = cpus().map(({ times }) => times)
+  const idle = all.reduce((sum, { idle }) => sum + idle, 0)
+  const total = all.reduce((sum, { user, nice, sys, idle, irq }) => sum + user + nice + sys + idle + irq, 0)
+  return { busy: total - idle, total }
+}
+
+/** What programs can still get: Linux counts its file cache as used, and gives it back when asked. */
+function availableMemory(): number {
+  try {
+    const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]
+    return kilobytes === undefined ? freemem() : Number(kilobytes) * 1024
+  } catch {
+    return freemem()
+  }
+}
+
+interface Engine {
+  readonly id: string
+  readonly runtime?: string
+  readonly available: boolean
+  readonly reason?: string
+}
+
+/** Engines as the worker's `doctor` reports them. */
+export function devicesOf(report: Report): readonly Device[] {
+  const { cpu, cores, cpuFlags, int8, memory, engines } = report as {
+    cpu?: string
+    cores?: number
+    cpuFlags?: readonly string[]
+    int8?: string
+    memory?: { total: number }
+    engines?: readonly Engine[]
+  }
+  return (engines ?? []).map(({ id, runtime, available, reason }) => {
+    const isCpu = id.endsWith('-cpu')
+    const [sentence, ...more] = (reason ?? '').split('\n')
+    return defined({
+      device: id,
+      title: isCpu ? `${cpu ?? 'CPU'} (${id})` : id,
+      kind: isCpu ? ('cpu' as const) : ('gpu' as const),
+      available,
+      reason: available ? undefined : sentence || 'The engine could not be started here.',
+      fix: available ? undefined : more.join(' ') || undefined,
+      version: runtime,
+      memory: isCpu ? memory?.total : undefined,
+      facts: isCpu
+        ? { cores: String(cores ?? ''), instructions: (cpuFlags ?? []).join(' '), int8: int8 ?? 'unknown' }
+        : {},
+    })
+  })
+}
