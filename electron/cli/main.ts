@@ -1,88 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addPacking } from './pack.ts'
 import { addPruneFlags, pruneBare, pruneFields } from './prune.ts'
-import { added, asList, asRun, asText, comparison, inspection } from './show.ts'
-
-type Options = Readonly<Record<string, unknown>>
-
-const whole = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('not a whole number')
-  return value
-}
-const number = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isFinite(value)) throw new InvalidArgumentError('not a number')
-  return value
-}
-
-/** A folder for a run that nobody named: under the person's own data, so that it can be resumed. */
-function newRunFolder(): string {
-  const root = join(process.env['ALAMBIC_HOME'] ?? join(homedir(), '.alambic'), 'runs')
-  mkdirSync(root, { recursive: true })
-  return join(mkdtempSync(join(root, `${new Date().toISOString().slice(0, 10)}-`)), 'run')
-}
-
-/** `--set a.b=1` adds a field to those given before; values are JSON where they can be, else text. */
-function parseSet(text: string, all: Options = {}): Options {
-  const at = text.indexOf('=')
-  if (at < 1) throw new InvalidArgumentError('expected path=value')
-  const raw = text.slice(at + 1)
-  try {
-    return { ...all, [text.slice(0, at)]: JSON.parse(raw) as unknown }
-  } catch {
-    return { ...all, [text.slice(0, at)]: raw }
-  }
-}
-
-/** Options of the training commands that are fields of a step by the same name. */
-const stepFields = ['epochs', 'batch', 'lr', 'optimizer', 'temperature', 'alpha', 'validation'] as const
-
-const json = (command: Command): Command => command.option('--json', 'exactly one JSON document on stdout')
-const compute = (command: Command): Command => json(command).option('--threads <n>', 'threads of one operator', whole)
-const data = (command: Command, isRequired = true): Command =>
-  isRequired
-    ? command.requiredOption('--data <name>', 'data set: a name or a folder')
-    : command.option('--data <name>', 'data set: a name or a folder')
-
-const running = (command: Command, needsData = true): Command =>
-  data(compute(command), needsData)
-    .option('--set <path=value>', 'change a field of the recipe (repeatable)', parseSet)
-    .option('--seed <n>', 'seed of weights, order and dropout', whole, 42)
-    .option('--limit <n>', 'use only so many training samples', whole)
-    .option('--run <folder>', 'the folder of the run')
-    .option('--resume', 'go on with the run in --run')
-    .option('-o, --output <file>', 'where the model goes')
-
-const training = (command: Command, needsData = true): Command =>
-  running(command, needsData)
-    .option('--epochs <n>', 'passes over the training set', whole)
-    .option('--batch <n>', 'samples per step', whole)
-    .option('--lr <rate>', 'base learning rate', number)
-    .option('--optimizer <id>', 'sgd, adam, adamw or rmsprop')
-    .option('--validation <share>', 'samples kept out to choose the best weights by; 0 keeps the last', number)
-
-/** A recipe of a single step with the options that were given. */
-function oneStep(step: string, options: Options, more: Options = {}): Options {
-  const given = stepFields.flatMap((field) => (options[field] === undefined ? [] : [[field, options[field]] as const]))
-  return { alambic: 1, name: step, steps: [{ step, ...Object.fromEntries(given), ...more }] }
-}
-
-async function run(recipe: unknown, model: string, options: Options): Promise<void> {
-  const folder = (options['run'] as string | undefined) ?? newRunFolder()
-  process.stderr.write(`run folder: ${folder}\n`)
-  const { data: dataset, output, resume, seed, set, limit, threads } = options
-  await callWorker(
-    'run',
-    { recipe, model, data: dataset, output, folder, resume: resume === true, seed, set, limit, threads },
-    options,
-    asRun,
-  )
-}
+import { compute, data, json, oneStep, run, running, training, whole, type Options } from './running.ts'
+import { added, asList, asText, comparison, inspection } from './show.ts'
 
 function addRuns(program: Command): void {
   training(program.command('train <model>').description('train a net of the zoo, or a model file')).action(
@@ -91,12 +14,7 @@ function addRuns(program: Command): void {
   training(program.command('finetune <model>').description('go on training a trained model gently')).action(
     (model: string, o: Options) => run(oneStep('finetune', o), model, o),
   )
-  training(program.command('distill').alias('distil').description('train a student to follow a teacher'))
-    .requiredOption('--teacher <model>', 'a model file')
-    .requiredOption('--student <model>', 'a zoo id or a model file')
-    .option('--temperature <t>', 'softens what the teacher says', number)
-    .option('--alpha <share>', 'weight of the teacher; the labels get the rest', number)
-    .action((o: Options) => run(oneStep('distil', o, { student: o['student'] }), o['teacher'] as string, o))
+  addDistilling(program)
   // Without data the weights alone decide.
   addPruneFlags(
     training(program.command('prune <model>').description('remove channels, heads and hidden units'), false),

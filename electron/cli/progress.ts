@@ -1,4 +1,4 @@
-import type { Progress } from '../../workers/protocol/worker.ts'
+import type { Progress, RunEvent } from '../../workers/protocol/worker.ts'
 import { duration, integer } from './format.ts'
 
 /** One line of how far a run is: activity, bar, counts, loss, what is left as a range. */
@@ -22,6 +22,24 @@ function leftText([low, high]: readonly [number, number]): string {
   return a === b ? `${a} left` : `${a} – ${b} left`
 }
 
+interface ShownPair {
+  readonly term: string
+  readonly student: string
+  readonly studentDims: readonly number[]
+  readonly teacher: string
+  readonly teacherDims: readonly number[]
+  readonly between: string
+}
+
+function noteLines(kind: string, data: RunEvent['data']): readonly string[] {
+  if (kind === 'note' || kind === 'warning') return [`${kind}: ${String(data['text'])}`]
+  if (kind !== 'pairing') return []
+  return (data['pairs'] as readonly ShownPair[]).map(
+    (p) =>
+      `${p.term}: ${p.student} [${p.studentDims.join('×')}] learns from ${p.teacher} [${p.teacherDims.join('×')}], ${p.between}`,
+  )
+}
+
 /** Shows progress on stderr: one line that is rewritten on a terminal, else a line every few seconds. */
 export class ProgressPrinter {
   readonly #stream = process.stderr
@@ -37,6 +55,11 @@ export class ProgressPrinter {
     if (now - this.#shown < 5000 && progress.done < progress.total) return
     this.#shown = now
     this.#stream.write(`${line}\n`)
+  }
+
+  /** What a person should know that is no number: notes, warnings, which layers are paired. */
+  note({ kind, data }: RunEvent): void {
+    for (const line of noteLines(kind, data)) this.#stream.write(`${this.#stream.isTTY ? '\r\x1b[2K' : ''}${line}\n`)
   }
 
   end(): void {

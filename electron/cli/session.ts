@@ -18,6 +18,7 @@ const inputAreas: ReadonlySet<string> = new Set([
   'gradient',
   'ops',
   'zoo',
+  'distil',
 ])
 
 export interface Output {
@@ -32,7 +33,7 @@ export async function callWorker(
   show: (report: Report) => string,
 ): Promise<void> {
   const printer = new ProgressPrinter()
-  const worker = new Worker({ progress: (p) => printer.show(p), event: () => undefined })
+  const worker = new Worker({ progress: (p) => printer.show(p), event: (event) => printer.note(event) })
   let asked = 0
   const onInterrupt = () => {
     asked++

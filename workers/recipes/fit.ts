@@ -32,7 +32,9 @@ export interface FitOptions {
   readonly augmentation: Augmentation
   /** Samples kept out of training to choose the best weights by; 0 keeps the last weights. */
   readonly validation: number
-  /** More inputs of each batch, by name: teacher logits. */
+  /** What is trained in the graph's place: the graph with more beside it, whose weights stay out of the result. */
+  readonly training?: Graph
+  /** More inputs of each batch, by name: what a teacher says. */
   readonly extra?: (indices: Int32Array, x: Tensor) => Promise<Tensors>
 }
 
@@ -92,7 +94,7 @@ class Trainer {
   static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
     const source = trainingSource(graph)
     for (const text of source.notes) context.journal.event('note', { text })
-    const step = buildStep(prepare(source.graph, { batch: options.batch }), {
+    const step = buildStep(prepare(options.training ?? source.graph, { batch: options.batch }), {
       losses: options.losses,
       optimizer: optimizer(options.optimizer, options.optimizerOptions),
       ...(options.weightDecay > 0 ? { decay: () => options.weightDecay } : {}),
@@ -171,7 +173,11 @@ class Trainer {
     const rate = this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
     const { x, labels, indices } = await this.#loader.batchAt(step)
     const extra = (await this.#options.extra?.(indices, x)) ?? {}
-    const feeds: Record<string, Tensor> = { ...extra, ...this.#step.hyper(step + 1, rate), ...this.#masks(step) }
+    const feeds: Record<string, Tensor> = {
+      ...extra,
+      ...this.#step.hyper(step + 1, rate, this.#total),
+      ...this.#masks(step),
+    }
     for (const { name } of this.#step.batch) {
       if (name in feeds) continue
       feeds[name] = name === 'labels' ? (labels as Tensor) : x
@@ -246,14 +252,20 @@ class Trainer {
     }
   }
 
+  /** The graph's own trained tensors: what was trained beside it stays behind. */
+  #weights(state: Tensors): ReadonlyMap<string, Tensor> {
+    const own = this.#source.graph.initializers
+    return new Map([...this.#step.trained(state)].filter(([name]) => own.has(name)))
+  }
+
   /** The net as it trains, in float32: what validation runs. */
   #trained(state: Tensors): Graph {
-    return withInitializers(this.#source.graph, this.#step.trained(state))
+    return withInitializers(this.#source.graph, this.#weights(state))
   }
 
   async #result(): Promise<Graph> {
     const state = this.#at.best?.weights ?? (await this.#program.readState())
-    return this.#source.restore(this.#step.trained(state))
+    return this.#source.restore(this.#weights(state))
   }
 
   async #save(): Promise<void> {

@@ -16,10 +16,17 @@ export function diverged(
   return new AlambicError('train.diverged', `${tensor} is not finite at step ${step}`, {
     subject: tensor,
     expected: 'finite loss, gradients and weights',
-    found: `loss ${metrics['loss']}, gradient norm ${metrics['gradNorm']}`,
+    found: `loss ${metrics['loss']}, gradient norm ${metrics['gradNorm']}${termsAt(metrics)}`,
     fix: 'Lower the learning rate, warm it up, or clip gradients; the last checkpoint is from before this step.',
   })
 }
+
+/** The terms of the loss that are no numbers, by name: with several of them it matters which one went first. */
+function termsAt(metrics: Readonly<Record<string, number>>): string {
+  const bad = Object.entries(metrics).filter(([name, value]) => !totals.has(name) && !Number.isFinite(value))
+  return bad.length > 0 ? `; not finite in itself: ${bad.map(([name]) => name).join(', ')}` : ''
+}
+const totals: ReadonlySet<string> = new Set(['loss', 'gradNorm', 'finite'])
 
 function culprit(
   metrics: Readonly<Record<string, number>>,

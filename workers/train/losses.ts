@@ -1,13 +1,14 @@
 import type { DType } from '../graph/dtype.ts'
 import type { Shape } from '../graph/types.ts'
 import type { Emitter } from '../ops/emit.ts'
+import type { Schedule } from './schedules.ts'
 
 /** What a loss term sees: the model's outputs and a way to ask for more inputs per batch. */
 export interface LossContext {
   readonly g: Emitter
   /** The model's outputs; the first is the logits of a classifier. */
   readonly outputs: readonly string[]
-  /** A batch input by name (labels, teacher logits); terms that ask for the same name share it. */
+  /** A batch input by name (labels, what a teacher says); terms that ask for the same name share it. */
   readonly feed: (name: string, dtype: DType, shape: Shape) => string
 }
 
@@ -15,13 +16,14 @@ export interface LossContext {
 export interface LossTerm {
   readonly name: string
   readonly weight: number
+  /** A factor of the weight that changes over the run. */
+  readonly ramp?: Schedule
   readonly build: (c: LossContext) => string
 }
 
 /** Names of the batch inputs that the built-in terms ask for. */
 export const LABELS = 'labels'
 export const TARGET = 'target'
-export const TEACHER = 'teacher'
 
 export interface CrossEntropyOptions {
   /** Share ε of the target spread evenly over all classes (Szegedy et al. 2016, arXiv:1512.00567, eq. 3). */
@@ -87,23 +89,6 @@ function againstTarget(
     build: ({ g, outputs, feed }) => {
       const y = outputs[0] as string
       return build(g, y, feed(TARGET, g.dtype(y), g.dims(y)))
-    },
-  }
-}
-
-/**
- * Response distillation, T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)), summed over classes (axis 1), mean over the rest
- * (Hinton et al. 2015, arXiv:1503.02531, §2). Without T² its gradient would shrink as 1/T². The teacher's logits come
- * with the batch and carry no gradient.
- */
-export function distillationKL(temperature: number, weight = 1): LossTerm {
-  return {
-    name: 'kd',
-    weight,
-    build: ({ g, outputs, feed }) => {
-      const student = outputs[0] as string
-      const teacher = feed(TEACHER, g.dtype(student), g.dims(student))
-      return g.mul(klDivergence(g, g.div(teacher, temperature), g.div(student, temperature)), temperature ** 2)
     },
   }
 }

@@ -48,8 +48,8 @@ export interface StepGraph {
   readonly metricNames: readonly string[]
   readonly parameters: Layout
   readonly statistics: Layout
-  /** The scalar inputs of a step; steps count from 1. */
-  hyper(step: number, lr: number): Record<string, Tensor>
+  /** The scalar inputs of a step; steps count from 1. `total` is the length of the run, for weights that change over it. */
+  hyper(step: number, lr: number, total?: number): Record<string, Tensor>
   /** The trained initializers (parameters and running statistics) out of a state. */
   trained(state: Readonly<Record<string, Tensor>>): ReadonlyMap<string, Tensor>
 }
@@ -94,13 +94,8 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
     parameters,
     statistics,
     batch: graph.inputs.filter((v) => !resident.has(v.name) && !maskInputs.has(v.name) && !v.name.startsWith('hyper.')),
-    hyper: (step, lr) =>
-      Object.fromEntries(
-        Object.entries(options.optimizer.hyper(step, lr)).map(([name, value]) => [
-          `hyper.${name}`,
-          tensorOf('f32', [], Float32Array.of(value)),
-        ]),
-      ),
+    hyper: (step, lr, total = step) =>
+      scalars({ ...options.optimizer.hyper(step, lr), ...rampsAt(options.losses, step - 1, total) }),
     trained: (values) => {
       const weights = parameters.unpack(values[options.ema === undefined ? PARAMS : EMA] as Tensor)
       const own = values[STATISTICS]
@@ -108,6 +103,15 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
     },
   }
 }
+
+const scalars = (values: Readonly<Record<string, number>>): Record<string, Tensor> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`hyper.${name}`, tensorOf('f32', [], Float32Array.of(value))]),
+  )
+
+/** The factors of terms whose weight changes; steps count from 0. */
+const rampsAt = (losses: readonly LossTerm[], step: number, total: number): Record<string, number> =>
+  Object.fromEntries(losses.flatMap(({ name, ramp }) => (ramp ? [[`weight.${name}`, ramp(step, total)] as const] : [])))
 
 /** Turns the trained initializers into inputs that come out of the flat vectors, and puts the model in training mode. */
 function openForTraining(model: Graph, parameters: Layout, options: StepOptions) {
@@ -157,8 +161,12 @@ function writeLosses(g: Emitter, outputs: readonly string[], losses: readonly Lo
     name: term.name,
     value: term.build({ g, outputs, feed }),
     weight: term.weight,
+    ramp: term.ramp && g.input(`hyper.weight.${term.name}`, 'f32', []),
   }))
-  const weighted = terms.map(({ value, weight }) => (weight === 1 ? value : g.mul(value, weight)))
+  const weighted = terms.map(({ value, weight, ramp }) => {
+    const scaled = weight === 1 ? value : g.mul(value, weight)
+    return ramp === undefined ? scaled : g.mul(scaled, ramp)
+  })
   const total = weighted.reduce((sum, value) => g.add(sum, value))
   return { total, terms, labels: feeds.has(LABELS) ? LABELS : undefined }
 }

@@ -17,3 +17,7 @@ export function alambicHome(env: Environment = process.env, platform: NodeJS.Pla
 /** Where data sets that were added are kept. */
 export const datasetHome = (env: Environment = process.env, platform: NodeJS.Platform = process.platform): string =>
   join(alambicHome(env, platform), 'datasets')
+
+/** Where results are kept that can be computed again, `$ALAMBIC_CACHE` before anything else; deleting it is safe. */
+export const cacheHome = (env: Environment = process.env, platform: NodeJS.Platform = process.platform): string =>
+  env['ALAMBIC_CACHE'] ?? join(alambicHome(env, platform), 'cache')

@@ -1,11 +1,10 @@
 import { preprocessorFor } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { removeFinalSoftmax } from '../../passes/index.ts'
-import { crossEntropy, distillationKL, TEACHER } from '../../train/losses.ts'
+import { crossEntropy } from '../../train/losses.ts'
+import { followInput } from '../distil/follow.ts'
 import { fit, type EpochRecord } from '../fit.ts'
 import { fitOptions } from '../steps/options.ts'
 import type { StepContext } from '../step.ts'
-import { openTeacher } from '../teacher.ts'
 import { reestimateBatchNorm } from './batch-norm.ts'
 import type { PruneOptions } from './options.ts'
 
@@ -46,15 +45,5 @@ async function finetune(
     return fit(context, graph, { ...common, losses: [crossEntropy({ labelSmoothing })] })
   }
   // The unpruned model as teacher: no labels are read (Hinton et al. 2015, arXiv:1503.02531).
-  const teacher = removeFinalSoftmax(unpruned).graph
-  const source = await openTeacher(context, teacher, { ...options, preprocessing, cache: true })
-  try {
-    return await fit(context, graph, {
-      ...common,
-      losses: [distillationKL(4)],
-      extra: async (indices, x) => ({ [TEACHER]: await source.logits(indices, x) }),
-    })
-  } finally {
-    await source.close()
-  }
+  return followInput(context, graph, unpruned, common)
 }

@@ -1,0 +1,97 @@
+import { AlambicError } from '../../protocol/errors.ts'
+import type { Graph } from '../../graph/graph.ts'
+import { asTensor } from '../../graph/types.ts'
+import { costOf } from '../../ops/cost.ts'
+import { openDims } from '../../measure/assess.ts'
+import { removeFinalSoftmax } from '../../passes/index.ts'
+import { planDistillation, type PairReport } from '../../train/distil/plan.ts'
+import { describe, specOf, TermSpec } from '../../train/distil/spec.ts'
+import { trainingSource } from '../../train/source.ts'
+import { fit, type FitOptions, type FitResult } from '../fit.ts'
+import type { StepContext } from '../step.ts'
+import { openTeacher, type TeacherReport } from '../teacher.ts'
+
+export interface Following extends Omit<FitOptions, 'losses' | 'training' | 'extra'> {
+  readonly student: Graph
+  /** Its final Softmax is cut here. */
+  readonly teacher: Graph
+  readonly terms: readonly TermSpec[]
+  readonly cache: boolean
+  readonly cacheLimit: number
+}
+
+export interface Followed extends FitResult {
+  readonly pairing: readonly PairReport[]
+  readonly teacher: TeacherReport
+}
+
+/** Trains a student to follow a finished teacher. */
+export async function follow(context: StepContext, options: Following): Promise<Followed> {
+  const { student, terms } = options
+  const teacher = withoutSoftmax(context, options.teacher)
+  checkClasses(student, teacher, terms)
+  warnIfLarger(context, student, teacher)
+  const plan = planDistillation({
+    student: trainingSource(student).graph,
+    teacher,
+    terms,
+    batch: options.batch,
+    seed: context.seed,
+  })
+  if (plan.pairing.length > 0) context.journal.event('pairing', { pairs: plan.pairing })
+  const source = await openTeacher(context, plan.teacher, plan.taps, options)
+  try {
+    const result = await fit(context, student, {
+      ...options,
+      losses: plan.losses,
+      training: plan.training,
+      extra: (indices, x) => source.feeds(indices, x),
+    })
+    return { ...result, pairing: plan.pairing, teacher: source.report() }
+  } finally {
+    await source.close()
+  }
+}
+
+/**
+ * Trains what a compression step made to say what its input said, at T = 4 and without labels: how any step can have
+ * its unmodified input as teacher (Hinton et al. 2015, arXiv:1503.02531).
+ */
+export function followInput(
+  context: StepContext,
+  student: Graph,
+  teacher: Graph,
+  options: Omit<Following, 'student' | 'teacher' | 'terms' | 'cache' | 'cacheLimit'>,
+): Promise<Followed> {
+  const terms = [specOf(TermSpec.parse({ term: 'kd', weight: 1, temperature: 4 }))]
+  return follow(context, { ...options, student, teacher, terms, cache: true, cacheLimit: 2048 })
+}
+
+/** A softened Softmax would be no softmax of logits/T: the teacher is cut before it. */
+export function withoutSoftmax(context: StepContext, teacher: Graph): Graph {
+  const { graph, report } = removeFinalSoftmax(teacher)
+  if (report.modified) {
+    context.journal.event('note', { text: "The teacher's final Softmax was removed: distillation needs its logits." })
+  }
+  return graph
+}
+
+/** What both nets say must be of the same classes, where it is compared. */
+function checkClasses(student: Graph, teacher: Graph, terms: readonly TermSpec[]): void {
+  if (!terms.some(({ term }) => describe(term).needs === 'logits')) return
+  const classes = (graph: Graph) => asTensor(graph.outputs[0]?.type)?.shape?.at(-1)
+  const [t, s] = [classes(teacher), classes(student)]
+  if (t === s || typeof t !== 'number' || typeof s !== 'number') return
+  throw new AlambicError('distil.classes', 'teacher and student do not put out the same classes', {
+    expected: `a student with ${t} outputs, as the teacher has`,
+    found: `${s} outputs`,
+    fix: 'Build the student for the same classes, or choose another teacher, or losses on features only (at, sp, rkd).',
+  })
+}
+
+function warnIfLarger(context: StepContext, student: Graph, teacher: Graph): void {
+  const [s, t] = [student, teacher].map((graph) => costOf(graph, openDims(graph)).params) as [number, number]
+  if (s <= t) return
+  const text = `The student is larger than its teacher: ${s} parameters, the teacher has ${t}.`
+  context.journal.event('warning', { code: 'distil.larger-student', text })
+}
