@@ -13,7 +13,8 @@ export const matrixOf = (rows: number, columns: number, data: ArrayLike<number>)
   data: data instanceof Float64Array ? data : Float64Array.from(data),
 })
 
-export const zeros = (rows: number, columns: number): Matrix => matrixOf(rows, columns, new Float64Array(rows * columns))
+export const zeros = (rows: number, columns: number): Matrix =>
+  matrixOf(rows, columns, new Float64Array(rows * columns))
 
 export function transpose({ rows, columns, data }: Matrix): Matrix {
   const out = new Float64Array(data.length)
@@ -109,7 +110,10 @@ export function symmetricEigen(a: Matrix): Eigen {
     const row = from.getRow(i)
     for (let j = 0; j < n; j++) vectors[i * n + j] = row[n - 1 - j] as number
   }
-  return { values: Float64Array.from({ length: n }, (_, i) => ascending[n - 1 - i] as number), vectors: matrixOf(n, n, vectors) }
+  return {
+    values: Float64Array.from({ length: n }, (_, i) => ascending[n - 1 - i] as number),
+    vectors: matrixOf(n, n, vectors),
+  }
 }
 
 /** Makes columns orthonormal, in place order (modified Gram–Schmidt, twice: Giraud et al. 2005). */

@@ -19,8 +19,7 @@ export function leftSingular(a: Matrix): Left {
 }
 
 /** All singular values, descending; through the smaller of the two Gram matrices. */
-export const singularValues = (a: Matrix): Float64Array =>
-  leftSingular(a.rows <= a.columns ? a : transpose(a)).sigma
+export const singularValues = (a: Matrix): Float64Array => leftSingular(a.rows <= a.columns ? a : transpose(a)).sigma
 
 /**
  * The best approximation of rank R in the Frobenius norm (Eckart & Young 1936); its error is √Σ_{i>R} σ_i². Works on
