@@ -14,10 +14,11 @@ import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
 import { buildStep, type StepGraph } from '../train/step.ts'
 import { benchmarkNets, type BenchmarkId } from '../zoo/index.ts'
+import { benchmarkOpening } from './open.ts'
 
 /*
  * `npm run bench`: milliseconds of a training step (batch 128, Adam), and with `--peers` the same step in PyTorch, the
- * two in turn, with the ratio pair by pair. Above 1 we are faster.
+ * two in turn, with the ratio pair by pair. Above 1 we are faster. `npm run bench -- open` times the opening of models.
  */
 
 const RUNS = 15
@@ -146,6 +147,7 @@ function flags(): string {
 }
 
 async function main(words: readonly string[]): Promise<void> {
+  if (words[0] === 'open') return benchmarkOpening()
   const peer = words.includes('--peers') ? await new Peer(peerPython()).open() : undefined
   const wanted = words.filter((w) => !w.startsWith('--'))
   console.log(
