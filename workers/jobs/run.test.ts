@@ -90,6 +90,16 @@ describe('a run in a worker process', () => {
     expect(student['accuracy']).toBeGreaterThan(0.6)
   })
 
+  test('gives a net its batch normalizations back without changing what it says', async () => {
+    const base = await inWorker('run', request('plain'))
+    const step = { step: 'insert-batchnorm', samples: 256, batch: 64 }
+    const normalized = await inWorker('run', request('normalized', step, base['output'] as string))
+    expect(normalized['params']).toBeGreaterThan(base['params'] as number)
+    expect(Math.abs((normalized['accuracy'] as number) - (base['accuracy'] as number))).toBeLessThan(5e-4)
+    const tuned = await inWorker('run', request('tuned', { ...train, lr: 0.001 }, normalized['output'] as string))
+    expect(tuned['accuracy']).toBeGreaterThan((base['accuracy'] as number) - 0.02)
+  })
+
   test('says what is wrong with its input and what to do', async () => {
     await expect(inWorker('run', { ...request('x1'), model: 'no-such' })).rejects.toMatchObject({
       code: 'model.missing',

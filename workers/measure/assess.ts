@@ -8,6 +8,7 @@ import { readModel } from '../onnx/index.ts'
 import { costOf } from '../ops/cost.ts'
 import { evaluate, type Evaluation, type Where } from './accuracy.ts'
 import { latencyOf, type Latency } from './latency.ts'
+import { withPeakMemory } from './memory.ts'
 
 /** What a model file costs, wherever it runs. */
 export interface Size {
@@ -22,6 +23,8 @@ export interface Size {
 
 export interface Assessment extends Size {
   readonly latency: Latency
+  /** Bytes of memory that loading the model and running it took at the peak, beyond the program's own. */
+  readonly peakMemoryBytes: number
   /** Share of right answers on the test split, its standard error and its count; absent without labelled test data. */
   readonly accuracy?: number
   readonly accuracyError?: number
@@ -64,16 +67,15 @@ export async function assess(path: string, data: Dataset | undefined, options: A
   const { model } = await readModel(path)
   const { graph } = model
   const threads = options.threads ?? availableParallelism()
-  const latency = await latencyOf(options.executor, graph, {
-    batch: options.batch ?? 1,
-    runs: options.runs ?? 50,
-    threads,
-  })
+  const { value: latency, bytes: peakMemoryBytes } = await withPeakMemory(() =>
+    latencyOf(options.executor, graph, { batch: options.batch ?? 1, runs: options.runs ?? 50, threads }),
+  )
   const split = data?.splits[options.split ?? 'test']
   const scored = data && split?.labels ? await score(model, data, split, options) : undefined
   return {
     ...(await sizeOfFile(path, graph)),
     latency,
+    peakMemoryBytes,
     ...(scored ? { accuracy: scored.accuracy, accuracyError: scored.error, n: scored.n } : {}),
     provenance: {
       executor: options.executor.id,

@@ -27,6 +27,14 @@ test('onnxruntime runs a model from memory', async () => {
   expect(await run(await ort.InferenceSession.create(encodeForRuntime(model)))).toEqual([2, -18, 303])
 })
 
+test('onnxruntime runs a model whose nodes share a name', async () => {
+  const { graph } = model
+  const relu = { name: 'add', op: 'Relu', domain: '', inputs: ['h'], outputs: ['y'], attributes: {} }
+  const nodes = [...graph.nodes.map((node) => ({ ...node, outputs: ['h'] })), relu]
+  const session = await ort.InferenceSession.create(encodeForRuntime({ ...model, graph: graph.with({ nodes }) }))
+  expect(await run(session)).toEqual([2, 0, 303])
+})
+
 test('onnxruntime finds the weights beside a model', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'alambic-runtime-'))
   try {
