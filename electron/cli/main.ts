@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addPacking } from './pack.ts'
+import { addQuantizing } from './quantize.ts'
 import { addPruneFlags, pruneBare, pruneFields } from './prune.ts'
 import { compute, data, json, oneStep, run, running, training, whole, type Options } from './running.ts'
 import { added, asList, asText, comparison, inspection } from './show.ts'
@@ -76,6 +77,7 @@ function commands(): Command {
   addRuns(program)
   addMeasurements(program)
   addPacking(program)
+  addQuantizing(program)
   addLists(program)
   return program
 }

@@ -1,4 +1,5 @@
 import type { Report } from '../../workers/protocol/worker.ts'
+import { quantizationLines } from './quantization.ts'
 import { bytes, count, duration, integer, percent, table } from './format.ts'
 
 /** The keys of a measured model, as in README.md. */
@@ -43,6 +44,7 @@ export function asRun(report: Report): string {
   return [
     measured.stopped ? 'stopped; the best so far was kept' : 'done',
     measuredTable([{ ...measured, label: 'model' }]),
+    ...quantizationLines(report),
     `written to ${measured.output}`,
     `run folder ${measured.run}`,
   ].join('\n')

@@ -19,11 +19,23 @@ import type { Listener } from './journal.ts'
 type Request = z.output<typeof RunRequest>
 
 /** The data of a run: one carve-out for validation, the largest that any stage asks for, so that none trains on it. */
-export function dataOf(request: Request, recipe: Recipe): Promise<Dataset> {
+export async function dataOf(request: Request, recipe: Recipe): Promise<Dataset> {
+  if (request.data === undefined) return noData
   const wanted = recipe.steps.map(({ options }) => (options as { validation?: number }).validation ?? 0)
   const most = Math.max(0, ...wanted)
   const { seed, limit } = request
   return openDataset(request.data, { ...(most > 0 ? { validation: most } : {}), seed, limit })
+}
+
+/** Stands for the data of a run that was given none; a step that asks it for samples says what is missing. */
+const noData: Dataset = {
+  id: 'none',
+  title: 'no data',
+  kind: 'tensors',
+  sample: { dims: [], dtype: 'f32' },
+  splits: {},
+  warnings: [],
+  hash: '',
 }
 
 /** What a stage starts from: the model of the stage before it, or the run's own. */

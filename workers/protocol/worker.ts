@@ -62,7 +62,8 @@ export const RunRequest = Compute.extend({
   /** Changes to the recipe: dotted path to value. */
   set: z.record(z.string(), z.unknown()).default({}),
   model: Reference,
-  data: Reference,
+  /** Steps that neither train nor measure need none. */
+  data: Reference.optional(),
   /** Where the resulting model goes; kept only in the run folder when absent. */
   output: z.string().optional(),
   /** The run's folder; made when new. */

@@ -12,3 +12,15 @@ export {
   type StaticScheme,
 } from './static.ts'
 export * from './weights.ts'
+export { dynamicOps, quantizeDynamic, type DynamicOptions, type DynamicReport } from './dynamic.ts'
+export { curvatureError, gptq, roundToNearest, type BlockOptions, type RowCodes, type Rows } from './gptq.ts'
+export {
+  BLOCK_OPSET,
+  matrixLayers,
+  quantizeWeights,
+  rowsOf,
+  type WeightOnlyOptions,
+  type WeightOnlyReport,
+} from './weight-only.ts'
+export { toFloat16, type Float16Report } from './float16.ts'
+export { existingQuantization, type ExistingQuantization } from './existing.ts'

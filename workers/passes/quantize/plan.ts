@@ -1,4 +1,4 @@
-import { nodeLabel, type Graph, type Node } from '../../graph/graph.ts'
+import { nodeLabel, type Graph, type Node, type Use } from '../../graph/graph.ts'
 import { numbersOf } from '../../graph/tensor.ts'
 import { isFloat32, quantRuleOf, weightUseOf, type WeightUse } from '../../ops/quant.ts'
 
@@ -90,15 +90,24 @@ class Planner {
         continue
       }
       this.#layers.add(node)
+      const [x = '', w = ''] = node.inputs
       const use = weightUseOf(node, this.#graph)
       if (use) this.#weights.push({ ...use, node })
-      else this.#activations.set(node.inputs[1] ?? '', node.inputs[1] ?? '')
-      this.#activations.set(node.inputs[0] ?? '', node.inputs[0] ?? '')
+      else this.#activations.set(w, w)
       const bias = rule.bias === undefined ? '' : (node.inputs[rule.bias] ?? '')
-      if (use && this.#isVector(bias)) this.#biases.push({ node, index: rule.bias ?? 0, name: bias })
+      if (!this.#isQuantized(x)) {
+        this.#activations.set(x, x)
+        // The scale of a bias follows from that of its input.
+        if (use && this.#isVector(bias)) this.#biases.push({ node, index: rule.bias ?? 0, name: bias })
+      }
       const [output = ''] = node.outputs
       if (!this.#staysFloat(node, output)) this.#activations.set(output, output)
     }
+  }
+
+  /** Whether a value has gone through codes before this pass: in a model of which a part was quantized. */
+  #isQuantized(value: string): boolean {
+    return this.#graph.producer(value)?.op === 'DequantizeLinear'
   }
 
   /** Why a node that multiplies can't be quantized; undefined when it can. */
@@ -107,7 +116,7 @@ class Planner {
     const [x = '', w = ''] = node.inputs
     if (this.#graph.initializers.has(x)) return 'its first operand is a constant'
     if (!isFloat32(this.#graph, x)) return 'its input is not known to be float32'
-    if (this.#graph.producer(x)?.op === 'DequantizeLinear') return 'it is quantized already'
+    if (this.#isQuantized(w)) return 'it is quantized already'
     if (weightUseOf(node, this.#graph)) return undefined
     const isProduct = node.op === 'MatMul' && !this.#graph.initializers.has(w)
     if (!isProduct) return 'its weight is not a float32 constant'
@@ -120,6 +129,8 @@ class Planner {
   }
 
   #staysFloat(node: Node, output: string): boolean {
+    const isRead = (use: Use) => use.kind === 'node' && use.node.op === 'QuantizeLinear'
+    if (this.#graph.uses(output).length > 0 && this.#graph.uses(output).every(isRead)) return true
     if (!(this.#options.floatOutputs ?? true) || node.op === 'Conv' || node.op === 'ConvTranspose') return false
     const uses = this.#graph.uses(output)
     return uses.length > 0 && uses.every((use) => use.kind === 'output')

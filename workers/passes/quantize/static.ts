@@ -1,7 +1,7 @@
 import { AlambicError } from '../../protocol/errors.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
 import { Rewriter } from '../../graph/rewrite.ts'
-import { arrayOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
+import { tensorOf, type Tensor } from '../../graph/tensor.ts'
 import { quantRuleOf } from '../../ops/quant.ts'
 import type { PassReport, PassResult } from '../../graph/pass.ts'
 import { affineOf, quantizeBias, weightScaleForBias, type Affine, type QuantType } from './affine.ts'
@@ -9,7 +9,9 @@ import { layerName, type BiasSite, type QuantPlan, type WeightSite } from './pla
 import {
   affineAt,
   affineTensors,
-  codeTensor,
+  appendNode,
+  dequantizedConstant,
+  floatsOf,
   quantizeWeight,
   weightAffines,
   type QuantizedWeight,
@@ -287,32 +289,3 @@ class Writer {
     }
   }
 }
-
-/** A DequantizeLinear over new constants; returns its output. */
-export function dequantizedConstant(rewriter: Rewriter, name: string, weight: QuantizedWeight): string {
-  const { builder } = rewriter
-  const { scale, zeroPoint } = affineTensors(weight.affines, weight.type, weight.axis !== undefined)
-  const inputs = [
-    builder.constant(`${name}_quantized`, codeTensor(weight.type, weight.dims, weight.codes)),
-    builder.constant(`${name}_scale`, scale),
-    builder.constant(`${name}_zero_point`, zeroPoint),
-  ]
-  const output = builder.fresh(`${name}_dq`)
-  appendNode(rewriter, 'DequantizeLinear', inputs, [output], weight.axis)
-  return output
-}
-
-/** A node under its output's name. */
-function appendNode(
-  rewriter: Rewriter,
-  op: 'QuantizeLinear' | 'DequantizeLinear',
-  inputs: readonly string[],
-  outputs: readonly string[],
-  axis?: number,
-): readonly string[] {
-  const attributes = axis === undefined ? {} : { axis: { kind: 'int', value: axis } as const }
-  return rewriter.builder.append({ name: outputs[0] ?? '', op, domain: '', inputs, outputs, attributes })
-}
-
-/** The elements of a float32 constant. */
-export const floatsOf = (tensor: Tensor): Float32Array => arrayOf(tensor) as Float32Array

@@ -1,5 +1,7 @@
 import { AlambicError } from '../../protocol/errors.ts'
-import { sizeOf, tensorOf, packBits, type Tensor } from '../../graph/tensor.ts'
+import { toAttributes } from '../../graph/attributes.ts'
+import type { Rewriter } from '../../graph/rewrite.ts'
+import { arrayOf, packBits, sizeOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
 import { affineOf, codesOf, type Affine, type AffineOptions, type CodeRange, type QuantType } from './affine.ts'
 
 /** How the range of a weight is chosen: its extremes, or the clip with the least error. */
@@ -195,3 +197,33 @@ export function affineTensors(affines: readonly Affine[], type: QuantType, perCh
   )
   return { scale, zeroPoint }
 }
+
+/** A DequantizeLinear over new constants; returns its output. */
+export function dequantizedConstant(rewriter: Rewriter, name: string, weight: QuantizedWeight): string {
+  const { builder } = rewriter
+  const { scale, zeroPoint } = affineTensors(weight.affines, weight.type, weight.axis !== undefined)
+  const inputs = [
+    builder.constant(`${name}_quantized`, codeTensor(weight.type, weight.dims, weight.codes)),
+    builder.constant(`${name}_scale`, scale),
+    builder.constant(`${name}_zero_point`, zeroPoint),
+  ]
+  const output = builder.fresh(`${name}_dq`)
+  appendNode(rewriter, 'DequantizeLinear', inputs, [output], weight.axis)
+  return output
+}
+
+/** Appends a QuantizeLinear or DequantizeLinear under its output's name. */
+export function appendNode(
+  rewriter: Rewriter,
+  op: 'QuantizeLinear' | 'DequantizeLinear',
+  inputs: readonly string[],
+  outputs: readonly string[],
+  axis?: number,
+  blockSize?: number,
+): readonly string[] {
+  const attributes = toAttributes(op, '', { axis, block_size: blockSize })
+  return rewriter.builder.append({ name: outputs[0] ?? '', op, domain: '', inputs, outputs, attributes })
+}
+
+/** The elements of a float32 constant. */
+export const floatsOf = (tensor: Tensor): Float32Array => arrayOf(tensor) as Float32Array

@@ -1,0 +1,65 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import { run, running, type Options } from './running.ts'
+
+/** `1%` and `0.01` are the same share. */
+function share(text: string): number {
+  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('not a share from 0 to 1, or from 0% to 100%')
+  return value
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('not a whole number above 0')
+  return value
+}
+
+/** Options of the command that are fields of the step by the same name. */
+const fields = [
+  'activations',
+  'bits',
+  'blockSize',
+  'calibration',
+  'convolutions',
+  'exclude',
+  'format',
+  'maxDrop',
+  'method',
+  'mode',
+  'optimize',
+  'perChannel',
+  'reduceRange',
+  'rest',
+  'samples',
+] as const
+
+/** The options of `alambic quantize`; every other field of the step can be given with --set steps.0.field=value. */
+const quantizing = (command: Command): Command =>
+  running(command, false)
+    .option('--mode <mode>', 'static (needs data), dynamic, weights or fp16', 'static')
+    .option('--max-drop <share>', 'largest accuracy that may be lost, such as 1%', share)
+    .option('--calibration <method>', 'min-max, moving-average, percentile, entropy or mse')
+    .option('--samples <n>', 'samples to calibrate with', count)
+    .option('--activations <type>', 'u8, i8, u16 or i16')
+    .option('--no-per-channel', 'one weight scale for all output channels')
+    .option('--reduce-range', 'weights of 7 bits, for processors with AVX2 but no VNNI')
+    .option('--bits <n>', '4 or 8, where only weights are quantized', count)
+    .option('--block-size <n>', 'weights that share a scale, where only weights are quantized', count)
+    .option('--method <method>', 'rtn, mse or gptq, where only weights are quantized')
+    .option('--convolutions', 'dynamic and weights: convolutions too')
+    .option('--exclude <layers...>', 'layers that stay in float')
+    .option('--optimize <goal>', 'size, or latency: never slower than the float model')
+    .option('--format <format>', 'qdq or qoperator')
+    .option('--rest', 'quantize what a quantized model still has in float')
+
+/** The recipe of a single quantization. */
+function quantization(options: Options): Options {
+  const given = fields.flatMap((field) => (options[field] === undefined ? [] : [[field, options[field]] as const]))
+  return { alambic: 1, name: 'quantize', steps: [{ step: 'quantize', ...Object.fromEntries(given) }] }
+}
+
+export function addQuantizing(program: Command): void {
+  quantizing(program.command('quantize <model>').description('store and compute in 8 bits or less')).action(
+    (model: string, o: Options) => run(quantization(o), model, o),
+  )
+}

@@ -1,0 +1,7 @@
+export * from './fallback.ts'
+export * from './layers.ts'
+export * from './paired.ts'
+export * from './samples.ts'
+export * from './speed.ts'
+export * from './layer-speed.ts'
+export * from './gram.ts'

@@ -1,0 +1,104 @@
+import { preprocessorFor } from '../../datasets/index.ts'
+import type { Graph } from '../../graph/graph.ts'
+import { gramMatrices, outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
+import {
+  BLOCK_OPSET,
+  matrixLayers,
+  prepareForQuantization,
+  quantizeDynamic,
+  quantizeWeights,
+  toFloat16,
+  type WeightOnlyOptions,
+} from '../../passes/index.ts'
+import type { StepContext } from '../step.ts'
+import type { QuantizeOptions } from './options.ts'
+import { calibrationSplit } from './ranges.ts'
+import { quantizeStatically, type Quantized } from './static.ts'
+import { opsetFor } from './options.ts'
+
+type Mode = (context: StepContext, options: QuantizeOptions) => Promise<Quantized>
+
+/** What each mode does with the model at hand. */
+export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
+  static: (context, options) =>
+    quantizeStatically(context, prepareForQuantization(context.model.graph, opsetFor(options)), options),
+  dynamic: async (context, options) => {
+    const graph = prepareForQuantization(context.model.graph)
+    const { perChannel, reduceRange, weightRange } = options
+    const ops = new Set(['MatMul', 'Gemm', 'LSTM', 'Gather', ...(options.convolutions ? ['Conv'] : [])])
+    options.excludeOps.forEach((op) => ops.delete(op))
+    const { graph: quantized, report } = quantizeDynamic(graph, {
+      perChannel,
+      reduceRange,
+      weightRange,
+      ops,
+      exclude: new Set(options.exclude),
+    })
+    return finished(context, graph, quantized, report, options)
+  },
+  weights: async (context, options) => {
+    const opset = options.blockFormat === 'dequantize' ? BLOCK_OPSET : 13
+    const graph = prepareForQuantization(context.model.graph, opset)
+    const hessians = options.method === 'gptq' ? await hessiansOf(context, graph, options) : undefined
+    const { graph: quantized, report } = quantizeWeights(graph, {
+      ...weightOnly(options),
+      ...(hessians && { hessians }),
+    })
+    return finished(context, graph, quantized, report, options)
+  },
+  fp16: async (context, options) => {
+    const graph = prepareForQuantization(context.model.graph)
+    const { graph: quantized, report } = toFloat16(graph, new Set(options.exclude))
+    return finished(context, graph, quantized, report, options, report.warnings)
+  },
+}
+
+const weightOnly = (options: QuantizeOptions): WeightOnlyOptions => ({
+  bits: options.bits,
+  blockSize: options.blockSize,
+  symmetric: options.symmetricBlocks,
+  method: options.method,
+  format: options.blockFormat,
+  convolutions: options.convolutions,
+  actOrder: options.actOrder,
+  exclude: new Set(options.exclude),
+})
+
+async function hessiansOf(context: StepContext, graph: Graph, options: QuantizeOptions) {
+  const { data, seed } = context
+  const layers = matrixLayers(graph)
+  const samples = samplesOf(graph, calibrationSplit(data), {
+    samples: options.samples,
+    batch: options.calibrationBatch,
+    seed,
+    preprocessing: preprocessorFor(data, graph, options.preprocessing),
+  })
+  const grams = await gramMatrices(context, graph, [...new Set(layers.map((node) => node.inputs[0] ?? ''))], samples)
+  return new Map(
+    layers.flatMap((node) => {
+      const gram = grams.get(node.inputs[0] ?? '')
+      return gram ? [[node.name, gram] as const] : []
+    }),
+  )
+}
+
+async function finished(
+  context: StepContext,
+  graph: Graph,
+  quantized: Graph,
+  report: object,
+  options: QuantizeOptions,
+  warnings: readonly string[] = [],
+): Promise<Quantized> {
+  const { modified: _, ...rest } = report as Record<string, unknown>
+  const hasSamples = Object.keys(context.data.splits).length > 0
+  if (!options.diagnose || !hasSamples) return { graph: quantized, report: rest, warnings }
+  const samples = samplesOf(graph, calibrationSplit(context.data), {
+    samples: options.diagnoseSamples,
+    batch: options.diagnoseSamples,
+    seed: context.seed,
+    preprocessing: preprocessorFor(context.data, graph, options.preprocessing),
+  })
+  const sqnr = await outputSqnr(context, graph, quantized, samples)
+  return { graph: quantized, report: { ...rest, sqnr }, warnings }
+}

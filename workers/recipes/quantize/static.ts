@@ -1,0 +1,271 @@
+import type { Graph } from '../../graph/graph.ts'
+import { preprocessorFor } from '../../datasets/index.ts'
+import type { Calibrated } from '../../measure/calibrate/index.ts'
+import type { Evaluation } from '../../measure/accuracy.ts'
+import {
+  dequantizedValue,
+  layerSpeeds,
+  outputSqnr,
+  pairedComparison,
+  pairedSqnr,
+  samplesOf,
+  searchFallback,
+  type LayerSpeed,
+} from '../../measure/quantization/index.ts'
+import type { CalibrationData } from '../../measure/calibrate/index.ts'
+import {
+  planQuantization,
+  quantizeStatic,
+  rangesNeeded,
+  type PlanOptions,
+  type QuantizedWeight,
+  type QuantPlan,
+  type StaticReport,
+} from '../../passes/index.ts'
+import { AlambicError } from '../../protocol/errors.ts'
+import type { StepContext } from '../step.ts'
+import { chanceWarning, checkOf, type Check } from './accuracy.ts'
+import { schemeOf, type QuantizeOptions } from './options.ts'
+import { calibrationSplit, rangesOf } from './ranges.ts'
+
+export interface Quantized {
+  readonly graph: Graph
+  readonly report: Readonly<Record<string, unknown>>
+  readonly warnings: readonly string[]
+}
+
+/** What a layer of the report shows of itself. */
+interface LayerRow {
+  readonly layer: string
+  readonly op: string
+  readonly type: string
+  readonly range?: readonly [number, number]
+  readonly sqnr?: number
+  readonly floatMs?: number
+  readonly int8Ms?: number
+}
+
+/** Weights that were quantized in another way than by rounding, and what they were made for. */
+export interface Prepared {
+  readonly weights?: ReadonlyMap<string, QuantizedWeight>
+}
+
+/** Calibrates and quantizes a prepared graph, and searches for layers that must stay in float. */
+export async function quantizeStatically(
+  context: StepContext,
+  graph: Graph,
+  options: QuantizeOptions,
+  prepared: Prepared = {},
+): Promise<Quantized> {
+  const run = new StaticRun(context, graph, options, prepared)
+  return run.go()
+}
+
+class StaticRun {
+  readonly #context: StepContext
+  readonly #graph: Graph
+  readonly #options: QuantizeOptions
+  readonly #prepared: Prepared
+  readonly #full: QuantPlan
+  readonly #warnings: string[] = []
+  #ranges: ReadonlyMap<string, Calibrated> = new Map()
+
+  constructor(context: StepContext, graph: Graph, options: QuantizeOptions, prepared: Prepared) {
+    this.#context = context
+    this.#graph = graph
+    this.#options = options
+    this.#prepared = prepared
+    this.#full = this.#plan(new Set())
+  }
+
+  #plan(float: ReadonlySet<string>): QuantPlan {
+    const { exclude, excludeOps, floatOutputs } = this.#options
+    const options: PlanOptions = {
+      symmetric: schemeOf(this.#options).symmetricActivations,
+      exclude: new Set([...exclude, ...float]),
+      excludeOps: new Set(excludeOps),
+      floatOutputs,
+    }
+    return planQuantization(this.#graph, options)
+  }
+
+  /** Ranges are known by value, so a plan with fewer layers needs none anew, but for values that the clamp hid. */
+  #write(float: ReadonlySet<string>): { graph: Graph; report: StaticReport; plan: QuantPlan } {
+    const plan = float.size === 0 ? this.#full : this.#plan(float)
+    const { weights } = this.#prepared
+    const result = quantizeStatic(plan, {
+      ranges: this.#ranges,
+      scheme: schemeOf(this.#options),
+      ...(weights ? { weights } : {}),
+    })
+    return { ...result, plan }
+  }
+
+  async go(): Promise<Quantized> {
+    if (this.#full.layers.length === 0) throw nothing(this.#full)
+    const check = checkOf(this.#context, this.#graph, this.#options)
+    const baseline = await check?.evaluate(this.#graph)
+    this.#sanity(check, baseline)
+    const scheme = schemeOf(this.#options)
+    const calibration = await rangesOf(this.#context, this.#graph, this.#valuesOfInterest(), this.#options, {
+      type: scheme.activations,
+      affine: { symmetric: scheme.symmetricActivations },
+    })
+    this.#ranges = calibration.ranges
+    this.#warnings.push(...calibration.warnings)
+    const speeds = this.#options.optimize === 'latency' ? await this.#speeds() : []
+    const slow = new Set(speeds.filter((s) => s.int8Ms >= s.floatMs).map((s) => s.layer))
+    const found = await this.#meetDrop(check, baseline, slow)
+    const { graph, report } = this.#write(found.float)
+    const accuracy = baseline && check && (found.accuracy ?? (await this.#compare(check, baseline, graph)))
+    const sqnr = this.#options.diagnose ? await this.#diagnose(graph, report) : undefined
+    return {
+      graph,
+      warnings: [...this.#warnings, ...report.warnings],
+      report: {
+        calibration: {
+          method: this.#options.calibration,
+          samples: calibration.samples,
+          values: calibration.ranges.size,
+        },
+        ...(accuracy ? { accuracy } : {}),
+        ...(sqnr ? { sqnr: sqnr.output } : {}),
+        layers: rowsOf(report, sqnr?.layers ?? new Map(), speeds),
+        float: [...found.float],
+        absorbed: report.absorbed,
+        left: report.left,
+        ...(found.search ? { search: found.search } : {}),
+      },
+    }
+  }
+
+  #sanity(check: Check | undefined, baseline: Evaluation | undefined): void {
+    const warning = check && baseline && chanceWarning(baseline, check.labels)
+    if (warning) this.#warn(warning)
+    if (this.#options.maxDrop === undefined || check) return
+    throw new AlambicError('quantize.no-labels', 'a largest accuracy drop needs labelled samples to measure it with', {
+      expected: 'a classifier, and labels in a validation or test split',
+      found: `the data set "${this.#context.data.id}"`,
+      fix: 'Give labelled data, or leave maxDrop out and read the signal-to-noise ratios.',
+    })
+  }
+
+  #warn(text: string): void {
+    this.#warnings.push(text)
+    this.#context.journal.event('warning', { text })
+  }
+
+  /** Layers may return to float later: then a value that shared a scale may need a range of its own. */
+  #valuesOfInterest(): readonly string[] {
+    const { maxDrop, optimize } = this.#options
+    if (maxDrop === undefined && optimize === 'size') return rangesNeeded(this.#full)
+    return [...this.#full.activations.keys()]
+  }
+
+  async #speeds(): Promise<readonly LayerSpeed[]> {
+    const { graph, plan } = this.#write(new Set())
+    const layers = plan.weights.map((site) => site.node)
+    return layerSpeeds(this.#graph, graph, layers, this.#context, (done) =>
+      this.#progress('time layers', done, layers.length),
+    )
+  }
+
+  #progress(activity: string, done: number, total: number): void {
+    this.#context.journal.progress({ activity, done, total, elapsed: 0, values: {} })
+  }
+
+  /** Returns layers to float until the accuracy is kept; those that are slower here are in float from the start. */
+  async #meetDrop(check: Check | undefined, baseline: Evaluation | undefined, slow: ReadonlySet<string>) {
+    const { maxDrop } = this.#options
+    if (maxDrop === undefined || !check || !baseline) return { float: slow }
+    const first = await this.#compare(check, baseline, this.#write(slow).graph)
+    this.#context.journal.event('fallback', { layers: [...slow], ...first })
+    if (first.drop <= maxDrop) return { float: slow, accuracy: first }
+    const ranking = (await this.#rank()).filter(({ layer }) => !slow.has(layer))
+    const result = await searchFallback({
+      ranking: ranking.map(({ layer }) => layer),
+      maxDrop,
+      baseline,
+      labels: check.labels,
+      evaluate: (float) => check.evaluate(this.#write(new Set([...slow, ...float])).graph),
+      onAttempt: ({ float, accuracy, drop, interval, met }) =>
+        this.#context.journal.event('fallback', { layers: float, quantized: accuracy, drop, interval, met }),
+      stopping: this.#context.stopping,
+    })
+    if (!result.met) this.#warn(`no set of float layers keeps the drop within ${100 * maxDrop} %`)
+    const float = new Set([...slow, ...result.float])
+    const accuracy = await this.#compare(check, baseline, this.#write(float).graph)
+    return { float, accuracy, search: { ranking, attempts: result.attempts, met: result.met } }
+  }
+
+  async #compare(check: Check, baseline: Evaluation, graph: Graph) {
+    const quantized = await check.evaluate(graph)
+    return {
+      float: baseline.accuracy,
+      quantized: quantized.accuracy,
+      ...pairedComparison(baseline, quantized, check.labels),
+    }
+  }
+
+  /** Every layer alone in integers: how much noise it brings to the outputs, the noisiest first. */
+  async #rank(): Promise<readonly { layer: string; sqnr: number }[]> {
+    const layers = this.#full.weights.map((site) => site.node.name)
+    const rows: { layer: string; sqnr: number }[] = []
+    for (const [i, layer] of layers.entries()) {
+      const { graph } = this.#write(new Set(layers.filter((other) => other !== layer)))
+      rows.push({ layer, sqnr: await outputSqnr(this.#context, this.#graph, graph, this.#samples()) })
+      this.#progress('rank layers', i + 1, layers.length)
+    }
+    return rows.toSorted((a, b) => a.sqnr - b.sqnr)
+  }
+
+  #samples(): CalibrationData {
+    const { diagnoseSamples: samples, calibrationBatch: batch, preprocessing } = this.#options
+    const { data, seed } = this.#context
+    return samplesOf(this.#graph, calibrationSplit(data), {
+      samples,
+      batch: Math.min(batch, samples),
+      seed: seed + 1,
+      preprocessing: preprocessorFor(data, this.#graph, preprocessing),
+    })
+  }
+
+  /** Noise at the output of every layer with all layers before it in integers too. */
+  async #diagnose(graph: Graph, report: StaticReport) {
+    const pairs = report.layers.flatMap(({ layer, output }) => {
+      const quantized = output && dequantizedValue(graph, output.value)
+      return quantized === undefined ? [] : [{ layer, real: output?.value ?? '', quantized }]
+    })
+    const found = await pairedSqnr(this.#context, this.#graph, graph, pairs, this.#samples())
+    const output = await outputSqnr(this.#context, this.#graph, graph, this.#samples())
+    return { output, layers: new Map(pairs.map(({ layer }, i) => [layer, found[i] ?? NaN])) }
+  }
+}
+
+function rowsOf(
+  report: StaticReport,
+  sqnr: ReadonlyMap<string, number>,
+  speeds: readonly LayerSpeed[],
+): readonly LayerRow[] {
+  const speedOf = new Map(speeds.map((s) => [s.layer, s]))
+  return report.layers.map(({ layer, op, weightType, scales, output }) => {
+    const [ratio, speed] = [sqnr.get(layer), speedOf.get(layer)]
+    return {
+      layer,
+      op,
+      type: weightType === undefined ? 'int8' : `${weightType}${(scales ?? 1) > 1 ? ' per channel' : ''}`,
+      ...(output ? { range: [output.min, output.max] as const } : {}),
+      ...(ratio === undefined ? {} : { sqnr: ratio }),
+      ...(speed ? { floatMs: speed.floatMs, int8Ms: speed.int8Ms } : {}),
+    }
+  })
+}
+
+function nothing(plan: QuantPlan): AlambicError {
+  const [first] = plan.left
+  return new AlambicError('quantize.nothing', 'this model has no layer that can be quantized statically', {
+    expected: 'a Conv, Gemm or MatMul with a constant float32 weight',
+    found: first ? `${first.node}: ${first.reason}` : 'none',
+    fix: 'Look at what it is made of with `alambic inspect`; LSTM and embeddings take --mode dynamic.',
+  })
+}
