@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
+import { addFactorizing } from './factorize.ts'
 import { addPacking } from './pack.ts'
 import { addQuantizing } from './quantize.ts'
 import { addPruneFlags, pruneBare, pruneFields } from './prune.ts'
@@ -76,6 +77,7 @@ function commands(): Command {
   program.showHelpAfterError().exitOverride()
   addRuns(program)
   addMeasurements(program)
+  addFactorizing(program)
   addPacking(program)
   addQuantizing(program)
   addLists(program)

@@ -14,6 +14,7 @@ const inputAreas: ReadonlySet<string> = new Set([
   'model',
   'recipe',
   'cmpz',
+  'target',
   'graph',
   'gradient',
   'ops',

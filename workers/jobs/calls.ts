@@ -22,6 +22,7 @@ import { openModel, openWithFiles, zooReference } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { doctor } from './doctor.ts'
+import { factorizeCall } from './factorize.ts'
 import { packCall, unpackCall } from './pack.ts'
 import { describeCall, planCall } from './plan.ts'
 import { evaluatePoint, exportPoint, samples } from './points.ts'
@@ -61,6 +62,7 @@ const handlers: Handlers = {
   },
   compare: compareCall,
   prune: pruneCall,
+  factorize: factorizeCall,
   pack: packCall,
   unpack: unpackCall,
   datasets: () =>

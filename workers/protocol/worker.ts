@@ -122,6 +122,16 @@ export const PruneRequest = Compute.extend({
 })
 export type PruneRequest = z.input<typeof PruneRequest>
 
+/** Low-rank factors by the weights alone; with data it is a recipe of one step. */
+export const FactorizeRequest = Compute.extend({
+  model: Reference,
+  output: z.string(),
+  /** Fields of the step `factorize`. */
+  options: z.record(z.string(), z.unknown()).default({}),
+  seed: z.number().int().default(42),
+})
+export type FactorizeRequest = z.input<typeof FactorizeRequest>
+
 export const PackRequest = z.object({
   model: Reference,
   /** The container; beside the model, with the ending .cmpz, when absent. */
@@ -183,6 +193,7 @@ export const calls = {
   inspect: InspectRequest,
   compare: CompareRequest,
   prune: PruneRequest,
+  factorize: FactorizeRequest,
   pack: PackRequest,
   unpack: UnpackRequest,
   datasets: z.object({}),

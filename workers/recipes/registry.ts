@@ -1,5 +1,6 @@
 import { cluster } from './steps/cluster.ts'
 import { distil } from './steps/distil.ts'
+import { factorize } from './steps/factorize.ts'
 import { insertBatchnorm } from './steps/insert-batchnorm.ts'
 import { packing } from './steps/pack.ts'
 import { pruneRetrain } from './steps/prune-retrain.ts'
@@ -10,8 +11,7 @@ import type { StepDescription } from './step.ts'
 
 /** Every method that a recipe can name. A new one is a file under `steps/` and a line here. */
 export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntries(
-  [cluster, distil, insertBatchnorm, packing, pruneRetrain, prune, quantize, finetune, train].map((description) => [
-    description.id,
-    description as StepDescription,
-  ]),
+  [cluster, distil, factorize, insertBatchnorm, packing, pruneRetrain, prune, quantize, finetune, train].map(
+    (description) => [description.id, description as StepDescription],
+  ),
 )

@@ -1,0 +1,109 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import type { Report } from '../../workers/protocol/worker.ts'
+import { count, integer, table } from './format.ts'
+import { callWorker } from './session.ts'
+import { measuredTable } from './show.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+const number = (text: string): number => {
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('not a number')
+  return value
+}
+
+/** Rank rules and budgets, by flag; the one that is given becomes the field `rank` of the step. */
+const rules = {
+  rank: { flag: '--rank <n>', text: 'the same rank everywhere', name: 'fixed', parse: number },
+  share: { flag: '--share <s>', text: 'a share of the ranks at which nothing is lost', name: 'share', parse: number },
+  ratio: { flag: '--ratio <x>', text: 'so many times fewer parameters in each layer', name: 'ratio', parse: number },
+  energy: {
+    flag: '--energy <s>',
+    text: 'share of the energy that is kept, such as 0.95',
+    name: 'energy',
+    parse: number,
+  },
+  evbmf: {
+    flag: '--evbmf',
+    text: 'ranks by variational Bayesian matrix factorization',
+    name: 'evbmf',
+    parse: undefined,
+  },
+  params: {
+    flag: '--params <s>',
+    text: 'budget: share of the parameters over all layers',
+    name: 'params',
+    parse: number,
+  },
+  macs: { flag: '--macs <s>', text: 'budget: share of the multiply-accumulates', name: 'macs', parse: number },
+} as const
+
+/** `factorize`: the step of that name on a bare model. */
+export function addFactorizing(program: Command): void {
+  const command = program
+    .command('factorize <model>')
+    .description('write convolutions and matrix products as several smaller ones')
+    .option('--conv <method>', 'of convolutions: tucker, spatial, cp, depthwise or none')
+    .option('--dense <method>', 'of matrix products and 1×1 convolutions: svd or none')
+  for (const { flag, text, parse } of Object.values(rules)) {
+    if (parse) command.option(flag, text, parse)
+    else command.option(flag, text)
+  }
+  command
+    .option('-o, --output <file>', 'where the model goes')
+    .option('--seed <n>', 'seed of the weights of a zoo net', number, 42)
+    .option('--threads <n>', 'threads of one operator', number)
+    .option('--json', 'exactly one JSON document on stdout')
+    .action((model: string, o: Options) => run(model, o))
+}
+
+async function run(model: string, o: Options): Promise<void> {
+  const { conv, dense, seed, threads } = o
+  const given = Object.entries(rules).filter(([flag]) => o[flag] !== undefined)
+  if (given.length > 1) {
+    throw new InvalidArgumentError(`give one of ${given.map(([flag]) => `--${flag}`).join(', ')}`)
+  }
+  const rank = Object.fromEntries(given.map(([flag, { name }]) => [name, o[flag]]))
+  const options = { ...(conv ? { conv } : {}), ...(dense ? { dense } : {}), ...(given.length > 0 ? { rank } : {}) }
+  const output = o['output'] ?? model.replace(/(\.onnx)?$/, '-low-rank.onnx')
+  await callWorker('factorize', { model, output, options, seed, threads }, o, factorized)
+}
+
+interface Layer {
+  readonly name: string
+  readonly method?: string
+  readonly ranks?: readonly number[]
+  readonly params?: { readonly before: number; readonly after: number }
+  readonly macs?: { readonly before: number; readonly after: number }
+  readonly error?: number
+  readonly note?: string
+  readonly skipped?: string
+}
+
+function factorized(report: Report): string {
+  const { output, factorization } = report as unknown as {
+    readonly output: string
+    readonly factorization: { readonly layers: readonly Layer[] }
+  }
+  const { layers } = factorization
+  const change = (pair: Layer['params'], show: (n: number) => string) =>
+    pair ? `${show(pair.before)} → ${show(pair.after)}` : '–'
+  const rows = layers
+    .filter((l) => l.skipped === undefined)
+    .map((l) => [
+      l.name,
+      l.method ?? '',
+      (l.ranks ?? []).join(', '),
+      change(l.params, integer),
+      change(l.macs, count),
+      `${(100 * (l.error ?? 0)).toFixed(1)} %`,
+    ])
+  const measured = report as unknown as Parameters<typeof measuredTable>[0][number]
+  return [
+    ...(rows.length > 0 ? [table([['layer', 'method', 'ranks', 'parameters', 'MACs', 'error'], ...rows])] : []),
+    ...layers.flatMap((l) => (l.note === undefined ? [] : [`${l.name}: ${l.note}`])),
+    ...layers.flatMap((l) => (l.skipped === undefined ? [] : [`kept as it is, ${l.name}: ${l.skipped}`])),
+    measuredTable([{ ...measured, label: 'model' }]),
+    `written to ${output}`,
+  ].join('\n')
+}

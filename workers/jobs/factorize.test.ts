@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Worker } from '../../electron/host/worker.ts'
+import { readModel } from '../onnx/index.ts'
+import type { CallName, Report } from '../protocol/worker.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'alambic-factorize-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+async function inWorker(name: CallName, call: object): Promise<Report> {
+  const worker = new Worker({ progress: () => undefined, event: () => undefined })
+  try {
+    return await worker.call(name, call)
+  } finally {
+    await worker.close()
+  }
+}
+
+test('factorizes a bare model within a budget, and measures what it wrote', async () => {
+  const output = join(root, 'a.onnx')
+  const options = { rank: { params: 0.3 } }
+  const report = await inWorker('factorize', { model: 'lenet-5@0.4', output, options, threads: 1 })
+  const { graph } = (await readModel(output)).model
+  expect(graph.nodes.filter((n) => n.op === 'Conv').length).toBeGreaterThan(2)
+  // Biases are no part of the budget.
+  expect(report['params']).toBeLessThan(0.3 * 72_000)
+  expect(report['latency']).toHaveProperty('medianMs')
+})
+
+test('ranks that no layer has are a usage error of the step', async () => {
+  const call = { model: 'lenet-5@0.4', output: join(root, 'b.onnx'), threads: 1 }
+  await expect(inWorker('factorize', { ...call, options: { rank: { fixed: 1000 } } })).rejects.toMatchObject({
+    code: 'model.rank',
+    found: expect.stringContaining('1000') as string,
+  })
+  await expect(inWorker('factorize', { ...call, options: { rank: { params: 1e-4 } } })).rejects.toMatchObject({
+    code: 'target.infeasible',
+  })
+  await expect(inWorker('factorize', { ...call, options: { conv: 'nothing' } })).rejects.toMatchObject({
+    code: 'recipe.invalid',
+  })
+})
+
+test('fine-tuning a factorized net brings its accuracy back', async () => {
+  const common = { data: 'mnist', limit: 3000, threads: 1 }
+  const train = { step: 'train', epochs: 3, batch: 64, lr: 0.002, validation: 0 }
+  const steps = (...list: readonly object[]) => ({ recipe: { alambic: 1, name: 'test', steps: list } })
+  const base = join(root, 'base.onnx')
+  const dense = await inWorker('run', {
+    ...common,
+    ...steps(train),
+    model: 'lenet-5@0.4',
+    folder: join(root, 'base'),
+    output: base,
+  })
+  const factorized = { step: 'factorize', rank: { ratio: 2 } }
+  const cut = await inWorker('run', { ...common, ...steps(factorized), model: base, folder: join(root, 'cut') })
+  const tuned = await inWorker('run', {
+    ...common,
+    ...steps(factorized, { ...train, step: 'finetune', lr: 0.001 }),
+    model: base,
+    folder: join(root, 'tuned'),
+  })
+  expect(cut['params']).toBeLessThan((dense['params'] as number) / 1.9)
+  expect(tuned['accuracy']).toBeGreaterThan((cut['accuracy'] as number) + 0.01)
+  expect(tuned['accuracy']).toBeGreaterThan((dense['accuracy'] as number) - 0.05)
+})
