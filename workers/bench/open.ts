@@ -1,4 +1,3 @@
-import { cpus } from 'node:os'
 import { Builder } from '../graph/builder.ts'
 import { modelOf, type Graph, type Model } from '../graph/graph.ts'
 import { mulberry32 } from '../graph/random.ts'
@@ -6,6 +5,7 @@ import { i64, tensorOf } from '../graph/tensor.ts'
 import { problemsOf } from '../graph/verify.ts'
 import { decodeModel, encodeModel } from '../onnx/index.ts'
 import { inferTypes } from '../ops/infer.ts'
+import { head, machine, row } from './pairs.ts'
 
 /*
  * `npm run bench -- open`: how long it takes to open large models. Each has residual blocks (Conv, Relu, Add) with the
@@ -84,8 +84,8 @@ const MB = 1e6
 
 /** The table for people. */
 export function benchmarkOpening(): void {
-  console.log(`${cpus()[0]?.model ?? 'unknown'}; Node ${process.version}; milliseconds, the least of ${RUNS} runs\n`)
-  console.log('| nodes | MB | parse | verify | infer types | write |\n| --- | --- | --- | --- | --- | --- |')
+  console.log(`${machine()}; milliseconds, the least of ${RUNS} runs\n`)
+  head('nodes', 'MB', 'parse', 'verify', 'infer types', 'write')
   for (const [nodes, size] of [
     [5_000, 100 * MB],
     [20_000, 100 * MB],
@@ -93,7 +93,6 @@ export function benchmarkOpening(): void {
     [1_000, 500 * MB],
   ] as const) {
     const { bytes, parse, verify, infer, write, nodes: count } = timeOpening(encodeModel(largeModel(nodes, size)))
-    const cells = [count, (bytes / MB).toFixed(0), ...[parse, verify, infer, write].map((ms) => ms.toFixed(0))]
-    console.log(`| ${cells.join(' | ')} |`)
+    row(String(count), (bytes / MB).toFixed(0), ...[parse, verify, infer, write].map((ms) => ms.toFixed(0)))
   }
 }

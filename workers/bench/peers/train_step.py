@@ -1,6 +1,7 @@
 """One training step (forward, cross-entropy, backward, Adam) in PyTorch, batch 128; a JSON line per net on stdout.
 
-Reads commands from stdin, one net a line, so that both sides can be timed in turn: NAME -> {"name", "ms": [...]}.
+Reads commands from stdin, one step a line, so that both sides can be timed in turn: a net's name, with
+`channels_last` behind it for that layout, or `kd` for a step of the knowledge distillation tutorial.
 """
 import json
 import os
@@ -68,27 +69,49 @@ nets = dict(light=light, deep=deep, mlp=mlp, resnet20=resnet20, mobile=mobile)
 ready = {}
 
 
-def stepper(name):
+def stepper(line):
+    name, *layout = line.split()
+    if name == "kd":
+        return kd_stepper()
     net = nets[name]()
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)
     x = torch.randn(128, *((1, 28, 28) if name == "mlp" else (3, 32, 32)))
     y = torch.randint(0, 10, (128,))
+    if layout:
+        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
 
     def step():
         optimizer.zero_grad()
         F.cross_entropy(net(x), y).backward()
         optimizer.step()
 
-    for _ in range(3):
-        step()
+    return step
+
+
+def kd_stepper(t=2.0):
+    teacher, student = deep().eval(), light()
+    optimizer = torch.optim.Adam(student.parameters(), 1e-3)
+    x, y = torch.randn(128, 3, 32, 32), torch.randint(0, 10, (128,))
+
+    def step():
+        optimizer.zero_grad()
+        with torch.no_grad():
+            zt = teacher(x)
+        zs = student(x)
+        soft = F.kl_div(F.log_softmax(zs / t, 1), F.softmax(zt / t, 1), reduction="batchmean") * t * t
+        (0.25 * soft + 0.75 * F.cross_entropy(zs, y)).backward()
+        optimizer.step()
+
     return step
 
 
 print(json.dumps(dict(peer="torch " + torch.__version__)), flush=True)
 for line in sys.stdin:
     name = line.strip()
-    step = ready.setdefault(name, None) or stepper(name)
-    ready[name] = step
+    if name not in ready:
+        ready[name] = stepper(name)
+        for _ in range(3):
+            ready[name]()
     started = time.perf_counter()
-    step()
+    ready[name]()
     print(json.dumps(dict(name=name, ms=(time.perf_counter() - started) * 1e3)), flush=True)
