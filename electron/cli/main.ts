@@ -81,15 +81,32 @@ function commands(): Command {
   addPacking(program)
   addQuantizing(program)
   addLists(program)
+  addStudio(program)
   return program
 }
 
-/** The command line. Without words it runs the sample. */
+const more = (value: string, all: readonly string[] = []): readonly string[] => [...all, value]
+
+function addStudio(program: Command): void {
+  program
+    .command('studio')
+    .description('open the studio: a window, a browser, or without a display the address')
+    .option('--no-open', 'print the address and open nothing')
+    .option('--no-desktop', 'in the browser, also where Electron is')
+    .option('--port <n>', 'of the browser address; any free one when it is taken', whole)
+    .option('--root <folder>', 'a folder that the browser may list and import from (repeatable)', more)
+    .action(async (o: Options) => (await import('./studio.ts')).studio(o))
+  json(program.command('projects').description('projects of the studio')).action(async (o: Options) =>
+    (await import('./projects.ts')).listProjects(o),
+  )
+}
+
+/** The command line. Without words it opens the studio. */
 async function main(words: readonly string[]): Promise<void> {
   try {
     if (words.length === 0) {
-      const { sample } = await import('./sample.ts')
-      return await sample()
+      const { studio } = await import('./studio.ts')
+      return await studio()
     }
     await commands().parseAsync([...words], { from: 'user' })
   } catch (thrown) {

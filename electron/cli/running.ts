@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
+import { alambicHome } from '../../workers/protocol/files/home.ts'
 import { callWorker } from './session.ts'
 import { asRun } from './show.ts'
 
@@ -20,7 +20,7 @@ export const number = (text: string): number => {
 
 /** A folder for a run that nobody named: under the person's own data, so that it can be resumed. */
 function newRunFolder(): string {
-  const root = join(process.env['ALAMBIC_HOME'] ?? join(homedir(), '.alambic'), 'runs')
+  const root = join(alambicHome(), 'runs')
   mkdirSync(root, { recursive: true })
   return join(mkdtempSync(join(root, `${new Date().toISOString().slice(0, 10)}-`)), 'run')
 }
@@ -54,6 +54,7 @@ export const running = (command: Command, needsData = true): Command =>
     .option('--seed <n>', 'seed of weights, order and dropout', whole, 42)
     .option('--limit <n>', 'use only so many training samples', whole)
     .option('--run <folder>', 'the folder of the run')
+    .option('--project <name>', 'run it in a project of the studio: a name, a folder, or a new name')
     .option('--resume', 'go on with the run in --run')
     .option('-o, --output <file>', 'where the model goes')
 
@@ -73,6 +74,10 @@ export function oneStep(step: string, options: Options, more: Options = {}): Opt
 
 /** Starts a run in a folder of its own, or goes on with one. */
 export async function run(recipe: unknown, model: string, options: Options): Promise<void> {
+  if (options['project'] !== undefined) {
+    const { runInProject } = await import('./projects.ts')
+    return runInProject({ ...options, recipe, model } as unknown as Parameters<typeof runInProject>[0], options)
+  }
   const folder = (options['run'] as string | undefined) ?? newRunFolder()
   process.stderr.write(`run folder: ${folder}\n`)
   const { data: dataset, output, resume, seed, set, limit, threads } = options

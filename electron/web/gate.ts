@@ -1,6 +1,7 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { sha256 } from '../../workers/protocol/files/durable.ts'
+import { newSecret } from './keys.ts'
 
 /** Why a request is not answered. */
 export interface Refusal {
@@ -15,9 +16,14 @@ export interface Refusal {
  */
 export class Gate {
   /** For the address that is opened; it travels in the fragment, which no browser sends. */
-  readonly token = randomBytes(32).toString('base64url')
-  readonly #secret = randomBytes(32).toString('base64url')
+  readonly token = newSecret()
+  readonly #secret: string
   #authority = ''
+
+  /** `secret` is what the cookie holds. */
+  constructor(secret: string) {
+    this.#secret = secret
+  }
 
   /** The only name that this server answers to, once its port is known. */
   set port(port: number) {

@@ -9,6 +9,7 @@ import { decodeMessage, encodeMessage, endpoints, MAX_MESSAGE } from '../../work
 import { connect } from '../host/connect.ts'
 import type { Host } from '../host/host.ts'
 import { Gate, type Refusal } from './gate.ts'
+import { sessionSecret } from './keys.ts'
 import { contentPolicy, notBuilt, readStatic, staticFiles } from './static.ts'
 
 export interface WebOptions {
@@ -35,7 +36,7 @@ interface Route {
 /** The studio for a browser of this machine: pages, calls, uploads and downloads on the loopback address. */
 export class WebServer {
   readonly #host: Host
-  readonly #gate = new Gate()
+  readonly #gate: Gate
   readonly #server: Server
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST, perMessageDeflate: false })
   readonly #pages: ReturnType<typeof staticFiles>
@@ -43,6 +44,7 @@ export class WebServer {
 
   private constructor(host: Host, pages: string) {
     this.#host = host
+    this.#gate = new Gate(sessionSecret(host.options.home))
     this.#pages = staticFiles(pages)
     this.#routes = {
       [endpoints.session]: {

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { alambicHome } from '../../workers/protocol/files/home.ts'
 import { openSample } from '../host/contents.ts'
 import { Host } from '../host/host.ts'
+import { announce, retract } from './keys.ts'
 import { WebServer } from './server.ts'
 
 /** Where the renderer is built to. */
@@ -36,7 +37,9 @@ export async function startBrowserStudio(options: StudioOptions = {}): Promise<B
         process.stderr.write(`alambic: the sample was not started: ${error instanceof Error ? error.message : ''}\n`)
       })
     }
+    announce(home, server.address)
     const close = async () => {
+      retract(home)
       await server.close()
       await host.close()
     }
