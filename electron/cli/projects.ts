@@ -68,9 +68,9 @@ async function findProject(host: Host, name: string): Promise<ProjectFolder> {
   const path = resolve(name)
   const all = [...host.projects.values()]
   const found = all.find(({ id, file, path: place }) => id === name || file.name === name || place === path)
-  if (found) return found.writable()
-  if (existsSync(path)) return host.project((await host.open(path)).project)
-  return host.create(name)
+  if (found) return host.claim(found)
+  const opened = existsSync(path) ? host.project((await host.open(path)).project) : await host.create(name)
+  return host.claim(opened)
 }
 
 async function planOf(host: Host, project: ProjectFolder, request: ProjectRun): Promise<RunPlan> {

@@ -117,7 +117,9 @@ export class Host {
 
   async #open(path: string): Promise<ProjectFolder> {
     for (const known of this.projects.values()) if (known.path === path) return known
-    const project = ProjectFolder.open(path, this.options.shell)
+    const project = ProjectFolder.open(path)
+    // The command line takes only the project that it works in.
+    if (this.options.shell !== 'command line') project.lock(this.options.shell)
     const twin = this.projects.get(project.id)
     // A copy of a project's folder has its id as well: it becomes a project of its own.
     if (twin && project.isHeld)
@@ -128,6 +130,12 @@ export class Host {
     if (project.isHeld) await this.supervisor.adopt(project)
     void project.measure().then(() => this.showProject(project))
     return project
+  }
+
+  /** Takes a project to write in it; throws `project.held`. */
+  claim(project: ProjectFolder): ProjectFolder {
+    project.lock(this.options.shell)
+    return project.writable()
   }
 
   async open(path: string): Promise<Project> {
@@ -203,17 +211,17 @@ export class Host {
     this.hub.emit({ kind: 'project', project: summary })
   }
 
+  /** Takes the model that a run made into its project. */
   async #finished(run: RunEntry): Promise<void> {
     const project = this.project(run.project)
     const { result } = run.record
     const file = result?.['output']
     if (typeof file !== 'string' || !existsSync(file)) return
-    const inspected = await this.service.call('inspect', { model: file })
     const model = await project.models.add(file, {
       name: run.notes.title,
       origin: { kind: 'run', run: run.key, recipe: run.notes.recipe.name },
       parent: run.notes.model.model,
-      inspected,
+      inspected: await this.service.call('inspect', { model: file }),
       measured: result,
     })
     await run.note({ output: model.model })
@@ -280,7 +288,7 @@ export class Host {
         this.hub.emit({ kind: 'rows', run: run.key, streams: run.rowCounts() })
       }
     }
-    if (project.lock(this.options.shell)) {
+    if (this.options.shell !== 'command line' && project.lock(this.options.shell)) {
       project.rescan()
       await this.supervisor.adopt(project)
     }

@@ -42,6 +42,12 @@ export class ProjectLock {
     })
   }
 
+  /** Who holds a folder now. */
+  static holder(folder: string): Holder | undefined {
+    const other = read(join(folder, FILE))
+    return other && !isStale(other) ? holderOf(other) : undefined
+  }
+
   release(): void {
     if (!this.#held) return
     this.#held = false

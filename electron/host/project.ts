@@ -76,10 +76,10 @@ export class ProjectFolder {
     await replaceJson(join(path, PROJECT_FILE), file)
   }
 
-  /** Opens a project's folder and takes its lock, or learns who holds it; throws `project.missing`, `project.damaged`. */
-  static open(path: string, shell: string): ProjectFolder {
+  /** Opens a project's folder, and learns who holds it; throws `project.missing`, `project.damaged`. */
+  static open(path: string): ProjectFolder {
     const project = new ProjectFolder(path, readProjectFile(path))
-    project.lock(shell)
+    project.holder = ProjectLock.holder(path)
     project.rescan()
     return project
   }

@@ -229,10 +229,10 @@ export class Supervisor {
     })
     const outcome = await process.outcome
     const wish = this.#active.get(run.key)?.wish
+    // The folder of a discarded run is about to move.
+    if (wish !== 'discard') await this.#settle(run, outcome, wish)
     this.#active.delete(run.key)
     run.live = undefined
-    // The folder of a discarded run is about to move; one that is left at the end is found again at the next start.
-    if (wish !== 'discard') await this.#settle(run, outcome, wish)
     this.#changed(run)
     this.#options.hub.emit({ kind: 'rows', run: run.key, streams: run.rowCounts() })
     this.#options.hub.emit({ kind: 'log', run: run.key, lines: run.log.lines })
@@ -258,16 +258,23 @@ export class Supervisor {
   // ── what became of it ──────────────────────────────────────────────────────────────────────────────────────────
 
   async #settle(run: RunEntry, outcome: RunOutcome, wish: Wish | undefined): Promise<void> {
-    run.reload()
-    if (outcome.kind === 'answered') return this.#answered(run, outcome.report, wish)
-    if (outcome.kind === 'error') return this.#failed(run, outcome.error)
-    return this.#died(run, outcome.exit, wish)
+    try {
+      run.reload()
+      if (outcome.kind === 'answered') await this.#answered(run, outcome.report, wish)
+      else if (outcome.kind === 'error') await this.#failed(run, outcome.error)
+      else await this.#died(run, outcome.exit, wish)
+    } catch (error) {
+      // Nothing that goes wrong with one run may end the host, which other runs depend on.
+      run.log.write('error', `the end of the run was not handled: ${String(error)}`)
+    }
   }
 
   async #answered(run: RunEntry, report: Report, wish: Wish | undefined): Promise<void> {
     if (isFinished(run.record.state)) {
       await this.#closeSession(run, { halt: undefined })
-      await this.#options.finished(run)
+      await this.#options.finished(run).catch((error: unknown) => {
+        run.log.write('error', `the model was not taken into the project: ${String(error)}`)
+      })
       const stopped = run.record.state === 'stopped'
       this.#notice(stopped ? 'run-stopped' : 'run-succeeded', 'info', run, stopped ? 'was stopped' : 'has finished')
       return
