@@ -7,7 +7,7 @@ import type { RunRequest, Report, RunState } from '../protocol/worker.ts'
 import type { Dataset } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { Model } from '../graph/graph.ts'
-import { withUniqueNodeNames, writeModel } from '../onnx/index.ts'
+import { writeModel } from '../onnx/index.ts'
 import { assess } from '../measure/assess.ts'
 import { checkRecipe, openRecipe, type Recipe } from '../recipes/recipe.ts'
 import { openForRecipe } from '../recipes/open.ts'
@@ -164,7 +164,7 @@ class Run {
   async #conclude(at: { model: Model; data: Dataset; request: Request; stopped: boolean }): Promise<Report> {
     const { model, data, request, stopped } = at
     const path = request.output ?? join(this.#folder.path, 'model.onnx')
-    const written = await writeModel({ ...model, graph: withUniqueNodeNames(model.graph) }, path)
+    const written = await writeModel(model, path)
     const artifacts = stopped ? [] : await this.#copyArtifacts(path)
     const measured = await assess(path, data, { executor: this.#environment.executor, threads: request.threads })
     const result = {

@@ -3,6 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { AlambicError } from '../protocol/errors.ts'
 import type { Model } from '../graph/graph.ts'
+import { withUniqueNodeNames } from '../graph/node-names.ts'
 import type { Tensor } from '../graph/tensor.ts'
 import { encodeChunks, MAX_FILE_BYTES, tooLarge } from './encode.ts'
 import { quoted } from './wire/failure.ts'
@@ -33,11 +34,12 @@ const THRESHOLD = 1024
 
 /**
  * Writes a model, atomically: to temporary files in the same folder, flushed to the disk and then renamed, so that a
- * crash leaves the old file or the new one. Weights go from where they lie straight to the file. Throws
+ * crash leaves the old file or the new one. Names of nodes are made unique: onnxruntime opens no other file. Weights go from where they lie straight to the file. Throws
  * `onnx.too-large`, `onnx.external-name` or `onnx.unwritable`.
  */
-export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<WriteResult> {
+export async function writeModel(given: Model, path: string, options: WriteOptions = {}): Promise<WriteResult> {
   const { externalData = 'auto' } = options
+  const model = { ...given, graph: withUniqueNodeNames(given.graph) }
   if (typeof externalData === 'object') return writeSplit(model, path, externalData)
   const { chunks, size } = encodeChunks(model)
   if (size <= MAX_FILE_BYTES) {

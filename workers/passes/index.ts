@@ -15,6 +15,7 @@ export {
   type ChannelStatistics,
   type InsertOptions,
 } from './simplify/insert-batch-norm.ts'
+export { renameShadowed } from './simplify/shadow.ts'
 export { foldShapes } from './simplify/shapes.ts'
 export { simplify, type SimplifyOptions } from './simplify/simplify.ts'
 export { removeFinalSoftmax } from './simplify/softmax.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { AlambicError } from '../protocol/errors.ts'
 import type { Model } from '../graph/graph.ts'
-import { inlineFunctions } from '../passes/index.ts'
+import { inlineFunctions, renameShadowed } from '../passes/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { buildZoo, zoo, type ZooId } from '../zoo/index.ts'
 
@@ -19,10 +19,14 @@ export function zooReference(reference: string): ZooReference | undefined {
   return { id: id as ZooId, ...(width === undefined ? {} : { width: Number(width) }) }
 }
 
-/** Opens a model for a recipe, whose steps know only plain graphs: calls of the model's own functions are inlined. */
+/**
+ * Opens a model for a recipe, whose steps know only plain graphs: calls of the model's own functions are
+ * inlined, and every name stands for one value.
+ */
 export async function openForRecipe(reference: string, seed: number): Promise<Model> {
   const model = await openModel(reference, seed)
-  return model.functions.length === 0 ? model : { ...model, graph: inlineFunctions(model), functions: [] }
+  const { graph } = renameShadowed(inlineFunctions(model))
+  return graph === model.graph ? model : { ...model, graph, functions: [] }
 }
 
 /** Opens a model: an ONNX file, or a net of the zoo with fresh weights from a seed. */
