@@ -27,7 +27,9 @@ export interface BiasSite {
 
 /** Which tensors of a graph are quantized, and which of them have the same scale. */
 export interface QuantPlan {
-  /** The graph that the plan speaks of: activations that the clamp absorbs are gone. */
+  /** The graph that the plan was made of; ranges are those of its values. */
+  readonly source: Graph
+  /** The same without the activations that the clamp absorbs: what gets its quantizers. */
   readonly graph: Graph
   /** Every quantized activation with the value whose scale it has: itself, or the one that it is moved from. */
   readonly activations: ReadonlyMap<string, string>
@@ -172,13 +174,16 @@ class Planner {
     if (!this.#activations.has(x)) return
     const producer = this.#graph.producer(x)
     const isLayer = producer !== undefined && this.#layers.has(producer) && this.#activations.get(x) === x
-    if (isLayer && !this.#options.symmetric && this.#graph.uses(x).length === 1 && this.#clampsAtZero(node)) {
+    const isOnlyReader = isLayer && this.#graph.uses(x).length === 1
+    this.#activations.set(y, y)
+    if (isOnlyReader && !this.#options.symmetric && this.#clampsAtZero(node)) {
       this.#activations.delete(x)
       this.#absorbed.set(node, x)
-    } else {
-      this.#layers.add(node)
+      return
     }
-    this.#activations.set(y, y)
+    this.#layers.add(node)
+    // What it cuts off needs no codes.
+    if (isOnlyReader) this.#activations.set(x, y)
   }
 
   /** Quantized ranges always contain 0, so a Clip between two positive numbers can't be told by one. */
@@ -209,6 +214,7 @@ class Planner {
     const types = new Map([...this.#graph.types].filter(([name]) => !renamed.has(name)))
     const layers = new Set([...this.#layers].map(now))
     return {
+      source: this.#graph,
       graph: this.#absorbed.size === 0 ? this.#graph : this.#graph.with({ nodes, types }),
       activations: this.#activations,
       constants: this.#constants,
