@@ -5,7 +5,7 @@ import { print } from '../graph/print.ts'
 import { asTensor, type ValueType } from '../graph/types.ts'
 import { costOf } from '../ops/cost.ts'
 import { inferTypes } from '../ops/infer.ts'
-import { inlineFunctions } from '../passes/index.ts'
+import { inlineFunctions, renameShadowed } from '../passes/index.ts'
 import { trainability, type Trainability } from '../train/source.ts'
 import { openDims } from '../measure/assess.ts'
 
@@ -34,7 +34,7 @@ export function inspectModel(model: Model): Record<string, unknown> {
 /** What can be trained; a model of a form that training can't take says why instead. */
 function trainableOf(model: Model): Trainability & { readonly problem?: string } {
   try {
-    return trainability(inlineFunctions(model))
+    return trainability(renameShadowed(inlineFunctions(model)).graph)
   } catch (error) {
     if (error instanceof AlambicError) return { parameters: 0, blocked: [], problem: error.message }
     throw error

@@ -1,4 +1,5 @@
 import type { Graph } from '../../graph/graph.ts'
+import { verify } from '../../graph/verify.ts'
 import type { ChangeResult } from '../report.ts'
 import { constantsToInitializers } from './constants.ts'
 import { removeDead } from './dead.ts'
@@ -16,7 +17,7 @@ type Pass = (graph: Graph) => ChangeResult
 /**
  * The plain form of a graph that other passes start from, the function unchanged: Constant nodes as initializers, no
  * Identity nodes, shape arithmetic folded, onnxruntime's fused operators written with standard ones, nothing dead.
- * Names of inputs, outputs and weights stay.
+ * Names of inputs, outputs and weights stay. The result of every pass is verified.
  */
 export function simplify(graph: Graph, options: SimplifyOptions = {}): Graph {
   const passes: readonly Pass[] = [
@@ -27,5 +28,9 @@ export function simplify(graph: Graph, options: SimplifyOptions = {}): Graph {
     foldShapes,
     removeDead,
   ]
-  return passes.reduce((simpler, pass) => pass(simpler).graph, graph)
+  return passes.reduce((simpler, pass) => {
+    const { graph: next, report } = pass(simpler)
+    if (report.modified) verify(next)
+    return next
+  }, graph)
 }
