@@ -14,6 +14,7 @@ import { trainingSource, type TrainingSource } from '../train/source.ts'
 import { buildStep, METRICS, type StepGraph } from '../train/step.ts'
 import { Eta } from './eta.ts'
 import { diverged } from './not-finite.ts'
+import { checkRules, perParameter, type ParameterRule } from './rules.ts'
 import type { Snapshot, StepContext } from './step.ts'
 
 export interface FitOptions {
@@ -24,6 +25,8 @@ export interface FitOptions {
   readonly optimizer: OptimizerId
   readonly optimizerOptions?: OptimizerOptions
   readonly weightDecay: number
+  /** What is different for some parameters, by name. */
+  readonly rules?: readonly ParameterRule[]
   readonly schedule: ScheduleSpec
   readonly clipNorm?: number | undefined
   readonly ema?: number | undefined
@@ -97,11 +100,15 @@ class Trainer {
     const step = buildStep(prepare(options.training ?? source.graph, { batch: options.batch }), {
       losses: options.losses,
       optimizer: optimizer(options.optimizer, options.optimizerOptions),
-      ...(options.weightDecay > 0 ? { decay: () => options.weightDecay } : {}),
+      ...perParameter(options.rules ?? [], options.weightDecay),
       ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
       ...(options.ema === undefined ? {} : { ema: options.ema }),
       ...(options.frozenBatchNorm ? { frozenBatchNorm: true } : {}),
     })
+    checkRules(
+      options.rules ?? [],
+      step.parameters.slots.map((slot) => slot.name),
+    )
     const program = await context.executor.compile(step.graph, {
       state: step.state,
       reuseOutputs: true,

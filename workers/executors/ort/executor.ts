@@ -4,6 +4,7 @@ import * as ort from 'onnxruntime-node'
 import { AlambicError } from '../../protocol/errors.ts'
 import { Builder } from '../../graph/builder.ts'
 import { modelOf, type Graph } from '../../graph/graph.ts'
+import { verify } from '../../graph/verify.ts'
 import { staticShape } from '../../graph/types.ts'
 import { encodeForRuntime } from '../../onnx/index.ts'
 import type { CompileOptions, Executor, Program, StateLink, Tensors } from '../executor.ts'
@@ -33,6 +34,7 @@ export const ortCpu: Executor = {
 
 export async function compileOrt(graph: Graph, options: OrtOptions = {}): Promise<Program> {
   const lowered = lowerForOrtCpu(graph, await blockSize())
+  if (lowered !== graph) verify(lowered)
   const session = await createSession(encodeForRuntime(modelOf(lowered)), graph.name, options)
   return new OrtProgram(session, lowered, options)
 }

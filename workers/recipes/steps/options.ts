@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Augmentation, Preprocessing } from '../../datasets/index.ts'
 import type { FitOptions } from '../fit.ts'
+import { ParameterRule } from '../rules.ts'
 import type { ScheduleSpec } from '../../train/schedules.ts'
 
 /** What every step that trains can be told. Each has a default, so that `{}` is a sensible step. */
@@ -12,6 +13,7 @@ export const TrainingOptions = z.strictObject({
   momentum: z.number().min(0).lt(1).default(0.9).describe('Of SGD'),
   nesterov: z.boolean().default(false),
   weightDecay: z.number().min(0).default(0),
+  parameterRules: z.array(ParameterRule).default([]).describe('What is different for some parameters, by name'),
   schedule: z.enum(['constant', 'step', 'cosine', 'one-cycle']).default('cosine'),
   milestones: z.array(z.number().gt(0).lt(1)).default([0.5, 0.75]).describe('Shares of the run at which "step" falls'),
   gamma: z.number().positive().default(0.1).describe('Factor at each milestone'),
@@ -48,6 +50,7 @@ export function fitOptions(options: TrainingOptions): Omit<FitOptions, 'losses' 
     optimizer,
     optimizerOptions: optimizer === 'sgd' ? { momentum, nesterov } : {},
     weightDecay: options.weightDecay,
+    rules: options.parameterRules,
     schedule: schedules[options.schedule](options),
     clipNorm: options.clipNorm,
     ema: options.ema,
