@@ -9,7 +9,7 @@ const listed = (text: string): readonly string[] =>
     .filter((part) => part !== '')
 
 /** `kd,at:1000`: names of losses, each with a weight or its own. */
-function losses(text: string): readonly string[] {
+export function losses(text: string): readonly string[] {
   const terms = listed(text)
   if (terms.length === 0) throw new InvalidArgumentError('no loss is named')
   const bad = terms.find((term) => !/^[\w-]+(:\d+(\.\d+)?(e[+-]?\d+)?)?$/.test(term))
@@ -21,7 +21,7 @@ function losses(text: string): readonly string[] {
 type NamedPair = { readonly student: string; readonly teacher: string }
 
 /** `--pair conv2=layer1.relu` adds a pair to those given before. */
-function pair(text: string, all: readonly NamedPair[] = []): readonly NamedPair[] {
+export function pair(text: string, all: readonly NamedPair[] = []): readonly NamedPair[] {
   const at = text.indexOf('=')
   if (at < 1 || at === text.length - 1) throw new InvalidArgumentError('expected student-layer=teacher-layer')
   return [...all, { student: text.slice(0, at), teacher: text.slice(at + 1) }]
@@ -46,7 +46,10 @@ const fields = [
 export function addDistilling(program: Command): void {
   training(program.command('distill').alias('distil').description('train a student to follow a teacher'))
     .option('--teacher <models>', 'a model file, or several with commas between, whose logits are averaged', listed)
-    .option('--student <model>', "a zoo id or a model file; the teacher's own architecture unless given")
+    .option(
+      '--student <model>',
+      'a zoo id, a file, or made of the teacher: auto, thin:0.5, shallow, separable, fire, shuffle',
+    )
     .option('--loss <terms>', 'kd, dkd, hint, at, vid, sp, rkd, …, with commas between; at:1000 sets a weight', losses)
     .option('--pair <student=teacher>', 'layers to compare (repeatable); found by their size unless given', pair)
     .option(

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addFactorizing } from './factorize.ts'
+import { addStudents } from './student.ts'
 import { addPacking } from './pack.ts'
 import { addQuantizing } from './quantize.ts'
 import { addPruneFlags, pruneBare, pruneFields } from './prune.ts'
@@ -17,6 +18,7 @@ function addRuns(program: Command): void {
     (model: string, o: Options) => run(oneStep('finetune', o), model, o),
   )
   addDistilling(program)
+  addStudents(program)
   // Without data the weights alone decide.
   addPruneFlags(
     training(program.command('prune <model>').description('remove channels, heads and hidden units'), false),

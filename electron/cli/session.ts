@@ -20,6 +20,7 @@ const inputAreas: ReadonlySet<string> = new Set([
   'ops',
   'zoo',
   'distil',
+  'student',
 ])
 
 export interface Output {

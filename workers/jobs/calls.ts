@@ -29,6 +29,7 @@ import { evaluatePoint, exportPoint, samples } from './points.ts'
 import { groupsReport, pruneCall } from './prune.ts'
 import { runRecipe } from './run.ts'
 import { selfTest } from './self-test.ts'
+import { pairingCall, studentCall, studentsCall } from './student.ts'
 import type { Listener } from './journal.ts'
 
 export interface CallEnvironment {
@@ -63,6 +64,9 @@ const handlers: Handlers = {
   compare: compareCall,
   prune: pruneCall,
   factorize: factorizeCall,
+  student: studentCall,
+  students: studentsCall,
+  pairing: pairingCall,
   pack: packCall,
   unpack: unpackCall,
   datasets: () =>

@@ -5,9 +5,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Worker } from '../../electron/host/worker.ts'
 import { ortCpu } from '../executors/ort/executor.ts'
 import { readModel, writeModel } from '../onnx/index.ts'
-import { RunRequest, type Progress, type Report, type RunEvent } from '../protocol/worker.ts'
+import { costOf } from '../ops/cost.ts'
+import {
+  PairingRequest,
+  RunRequest,
+  StudentsRequest,
+  type Progress,
+  type Report,
+  type RunEvent,
+} from '../protocol/worker.ts'
 import { buildZoo } from '../zoo/index.ts'
 import { runRecipe } from './run.ts'
+import { pairingCall, studentsCall } from './student.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-distil-'))
 // What teachers say is kept for the person; tests keep it with themselves. Workers inherit it.
@@ -146,6 +155,36 @@ describe('strategies', () => {
     const metrics = (name: string) =>
       readFileSync(join(root, name, 'metrics', '0-train.generation-2.f64')).toString('hex')
     expect(metrics('chain-killed')).toBe(metrics('chain'))
+  })
+})
+
+describe('students of the teacher’s own graph', () => {
+  test('start from its weights and beat what they start with', async () => {
+    const { report, step, events } = await run('auto', { ...distil, student: 'auto', epochs: 1 })
+    expect(events.some(({ kind, data }) => kind === 'note' && String(data['text']).includes('by auto'))).toBe(true)
+    expect(report['params']).toBe(costOf(buildZoo('lenet-5', { width: 0.1 }).graph, { N: 1 }).params)
+    const { before, after } = step['agreement'] as { before: number; after: number }
+    expect(after).toBeGreaterThan(before)
+  })
+
+  test('are shown with their counts and latency', async () => {
+    const environment = { executor: () => Promise.resolve(ortCpu) }
+    const request = StudentsRequest.parse({ model: teacher, runs: 3, threads: 1 })
+    const { students, refused } = (await studentsCall(request, environment)) as {
+      students: { student: string; params: number }[]
+      refused: { student: string }[]
+    }
+    expect(students.map((row) => row.student)).toContain('thin:0.5')
+    expect(students.every((row) => row.params > 0)).toBe(true)
+    expect(refused.map((row) => row.student)).toContain('shallow')
+  })
+
+  test('are paired layer by layer', async () => {
+    const { pairs, teacher: column } = (await pairingCall(
+      PairingRequest.parse({ teacher, student: 'lenet-5@0.1', losses: ['at'] }),
+    )) as { pairs: { teacher: string }[]; teacher: { value: string }[] }
+    expect(pairs.map((p) => p.teacher)).toEqual(['conv1', 'pool1', 'conv2', 'pool2'])
+    expect(column.map((p) => p.value)).toEqual(['conv1', 'pool1', 'conv2', 'pool2', 'flatten', 'ip1', 'relu1'])
   })
 })
 

@@ -131,6 +131,35 @@ export const FactorizeRequest = Compute.extend({
   seed: z.number().int().default(42),
 })
 export type FactorizeRequest = z.input<typeof FactorizeRequest>
+/** Makes a student of a teacher's own graph. */
+export const StudentRequest = Compute.extend({
+  model: Reference,
+  /** `thin:0.5`, `shallow`, `separable`, …, several with `+` between, or `auto`. */
+  make: z.string().min(1),
+  output: z.string().min(1),
+  seed: z.number().int().default(42),
+})
+export type StudentRequest = z.input<typeof StudentRequest>
+
+/** What could be a model's student, with counts and latency. */
+export const StudentsRequest = MeasureRequest.extend({ seed: z.number().int().default(42) })
+export type StudentsRequest = z.input<typeof StudentsRequest>
+
+/** The layers of two nets, and which of them losses would compare. */
+export const PairingRequest = z.object({
+  teacher: Reference,
+  student: Reference,
+  /** As the step `distil` takes them. */
+  losses: z
+    .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
+    .min(1)
+    .optional(),
+  pairs: z
+    .array(z.object({ student: z.string(), teacher: z.string() }))
+    .min(1)
+    .optional(),
+})
+export type PairingRequest = z.input<typeof PairingRequest>
 
 export const PackRequest = z.object({
   model: Reference,
@@ -194,6 +223,9 @@ export const calls = {
   compare: CompareRequest,
   prune: PruneRequest,
   factorize: FactorizeRequest,
+  student: StudentRequest,
+  students: StudentsRequest,
+  pairing: PairingRequest,
   pack: PackRequest,
   unpack: UnpackRequest,
   datasets: z.object({}),

@@ -7,7 +7,9 @@ import { TrainingOptions } from '../steps/options.ts'
 const Model = z.string().min(1)
 
 export const DistilOptions = TrainingOptions.extend({
-  student: Model.optional().describe('The net to train: a file or a zoo id; the model at hand unless given'),
+  student: Model.optional().describe(
+    "The net to train: a file, a zoo id, or made of the teacher's graph by auto, thin:0.5, shallow, separable, fire or shuffle; the model at hand unless given",
+  ),
   teacher: z
     .union([Model, z.array(Model).min(1)])
     .optional()

@@ -1,9 +1,11 @@
 import { AlambicError } from '../../protocol/errors.ts'
+import { existsSync } from 'node:fs'
 import type { Preprocessing } from '../../datasets/index.ts'
 import type { Graph, Model } from '../../graph/graph.ts'
 import { inferTypes } from '../../ops/infer.ts'
+import { isRecipe, makeStudent } from '../../passes/student/make.ts'
 import { averaged } from '../../train/distil/ensemble.ts'
-import { withFreshWeights } from '../../train/distil/fresh.ts'
+import { withFreshWeights } from '../../passes/student/fresh.ts'
 import { planBranches, planMutual, planSelf, type OnlinePlan } from '../../train/distil/online.ts'
 import { findPairs } from '../../train/distil/pairing.ts'
 import { specOf, TermSpec } from '../../train/distil/spec.ts'
@@ -201,6 +203,22 @@ async function progressive(context: StepContext, nets: Nets, options: DistilOpti
     stopped: last.stopped,
     report: { stages: pairs.length, steps: last.steps, history: last.history },
   }
+}
+
+/** The net that is trained: the model at hand, a named one, or one made of the (first) teacher's graph. */
+export async function studentOf(
+  context: StepContext,
+  teachers: readonly Model[],
+  { student }: DistilOptions,
+): Promise<Model> {
+  if (student === undefined) return context.model
+  if (existsSync(student) || !isRecipe(student)) return context.open(student)
+  const origin = teachers[0] ?? context.model
+  const { graph, changes } = makeStudent(withoutSoftmax(context, origin.graph), student, context.seed)
+  context.journal.event('note', {
+    text: `The student is made of its teacher by ${student}: ${changes.length} changes.`,
+  })
+  return { ...origin, graph }
 }
 
 /** The models that teach: none, one, or several whose logits are averaged. */

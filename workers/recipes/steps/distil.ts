@@ -2,15 +2,15 @@ import { withPreprocessing } from '../../datasets/index.ts'
 import { agreementOf } from '../../measure/agreement.ts'
 import { DistilOptions } from '../distil/options.ts'
 import { sharedPreprocessing } from '../distil/samples.ts'
-import { oneTeacher, strategies, teachersOf } from '../distil/strategies.ts'
+import { oneTeacher, strategies, studentOf, teachersOf } from '../distil/strategies.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 import { trainingProblems } from './train.ts'
 
 async function run(context: StepContext, options: DistilOptions): Promise<StepResult> {
   const { data } = context
-  const student = options.student === undefined ? context.model : await context.open(options.student)
   const teachers = await teachersOf(context, options)
   const teacher = oneTeacher(context, teachers)
+  const student = await studentOf(context, teachers, options)
   const preprocessing = sharedPreprocessing(data, student, teachers, options.preprocessing)
   const nets = { student, teacher, preprocessing }
   const { graph, stopped, report } = await strategies[options.strategy](context, nets, options)

@@ -1,7 +1,7 @@
 import { AlambicError } from '../../protocol/errors.ts'
-import { fillUniform, hashSeed, mulberry32 } from '../../graph/random.ts'
-import { f32, sizeOf } from '../../graph/tensor.ts'
+import { f32 } from '../../graph/tensor.ts'
 import type { Emitter } from '../../ops/emit.ts'
+import { heTensor } from '../../passes/student/fresh.ts'
 
 /*
  * What stands between the student's features and the teacher's where their shapes differ. Adapters are trained with
@@ -10,9 +10,7 @@ import type { Emitter } from '../../ops/emit.ts'
 
 /** A fresh weight in He's uniform law, bound √(6/fan-in) (He et al. 2015, arXiv:1502.01852). */
 export function freshWeight(g: Emitter, name: string, dims: readonly number[], fanIn: number, seed: number): string {
-  const values = new Float32Array(sizeOf(dims))
-  fillUniform(values, mulberry32(hashSeed(seed, name)), Math.sqrt(6 / fanIn))
-  return g.constant(name, f32(values, dims))
+  return g.constant(name, heTensor(name, dims, fanIn, seed))
 }
 
 export const freshBias = (g: Emitter, name: string, size: number): string =>

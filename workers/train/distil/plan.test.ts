@@ -4,9 +4,9 @@ import { ortCpu } from '../../executors/ort/executor.ts'
 import { referenceExecutor } from '../../executors/reference/index.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { parse } from '../../graph/parse.ts'
-import { gaussian, hashSeed, mulberry32 } from '../../graph/random.ts'
-import { arrayOf, sizeOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
-import { asTensor, staticShape } from '../../graph/types.ts'
+import { gaussian, mulberry32 } from '../../graph/random.ts'
+import { arrayOf, sizeOf, type Tensor } from '../../graph/tensor.ts'
+import { distance, stepFeeds } from '../../testing/steps.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { buildZoo } from '../../zoo/index.ts'
 import { optimizer } from '../optimizers.ts'
@@ -113,50 +113,17 @@ describe('pairing', () => {
   })
 })
 
-/** Noise for every input of a step graph. */
-function feedsOf(step: StepGraph): Record<string, Tensor> {
-  return Object.fromEntries(
-    step.batch.map(({ name, type }): [string, Tensor] => {
-      const random = mulberry32(hashSeed(name))
-      const dims = staticShape(type) ?? []
-      const length = sizeOf(dims)
-      if (asTensor(type)?.dtype === 'i64')
-        return [
-          name,
-          tensorOf(
-            'i64',
-            dims,
-            BigInt64Array.from({ length }, (_, i) => BigInt(i % 5)),
-          ),
-        ]
-      return [
-        name,
-        tensorOf(
-          'f32',
-          dims,
-          Float32Array.from({ length }, () => gaussian(random)),
-        ),
-      ]
-    }),
-  )
-}
-
 async function steps(executor: Executor, step: StepGraph, count: number): Promise<Tensors> {
   const program = await executor.compile(step.graph, { state: step.state, threads: 1 })
   try {
     await program.writeState(Object.fromEntries(step.state.map((s) => [s.input, s.initial])))
     let metrics: Tensors = {}
-    for (let i = 1; i <= count; i++) metrics = await program.run({ ...feedsOf(step), ...step.hyper(i, 0.01, count) })
+    for (let i = 1; i <= count; i++)
+      metrics = await program.run({ ...stepFeeds(step, 5), ...step.hyper(i, 0.01, count) })
     return { ...(await program.readState()), [METRICS]: metrics[METRICS] as Tensor }
   } finally {
     await program.dispose()
   }
-}
-
-function relative(a: Tensor, b: Tensor): number {
-  const [x, y] = [arrayOf(a) as Float32Array, arrayOf(b) as Float32Array]
-  const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0))
-  return norm(x.map((v, i) => v - (y[i] as number))) / Math.max(1e-8, norm(y))
 }
 
 describe('a step with each term', () => {
@@ -169,7 +136,7 @@ describe('a step with each term', () => {
       const plain = by('sgd')
       const [ours, truth] = [await steps(ortCpu, plain, 2), await steps(referenceExecutor, plain, 2)]
       for (const [name, tensor] of Object.entries(truth))
-        expect(relative(ours[name] as Tensor, tensor), name).toBeLessThan(1e-4)
+        expect(distance(ours[name] as Tensor, tensor), name).toBeLessThan(1e-4)
       const step = by('adam')
       const first = arrayOf((await steps(ortCpu, step, 1))[METRICS] as Tensor) as Float32Array
       const later = arrayOf((await steps(ortCpu, step, 40))[METRICS] as Tensor) as Float32Array

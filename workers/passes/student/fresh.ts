@@ -17,6 +17,13 @@ const he =
 /** Devlin et al. 2019, arXiv:1810.04805: how embeddings start. */
 const embedding: Fill = (values, random) => fillGaussian(values, random, 0.02)
 
+/** A fresh weight by name: each has its own random stream. */
+export function heTensor(name: string, dims: readonly number[], fanIn: number, seed: number): Tensor {
+  const values = new Float32Array(sizeOf(dims))
+  he(fanIn)(values, mulberry32(hashSeed(seed, name)))
+  return f32(values, dims)
+}
+
 type Law = (node: Node, dims: readonly number[]) => Fill
 const product = (dims: readonly number[]) => dims.reduce((n, d) => n * d, 1)
 const zeros: Law = () => constant(0)
