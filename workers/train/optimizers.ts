@@ -68,25 +68,26 @@ function sgd({ momentum = 0, nesterov = false }: OptimizerOptions): Optimizer {
 
 /**
  * Kingma & Ba 2015, arXiv:1412.6980, algorithm 1; with `decoupled`, Loshchilov & Hutter 2019, arXiv:1711.05101,
- * algorithm 2. The bias corrections are computed outside in float64: 1 − β₂ᵗ loses half its digits in float32.
+ * algorithm 2. The state is m/(1 − β₁) and v/(1 − β₂), which takes fewer passes over memory; those factors, the bias
+ * corrections and ε move into the step's scalars, computed outside in float64 (1 − β₂ᵗ loses half its digits in
+ * float32): with c = √((1 − β₂)/(1 − β₂ᵗ)), the step is lr·(1 − β₁)/((1 − β₁ᵗ)·c) and ε becomes ε/c.
  */
 function adam(options: OptimizerOptions, decoupled: boolean): Optimizer {
   const { betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8 } = options
   return {
     id: decoupled ? 'adamw' : 'adam',
     slots: ['m', 'v'],
-    hyper: (step, lr) => ({
-      lr,
-      step_size: lr / (1 - beta1 ** step),
-      v_correction: 1 / Math.sqrt(1 - beta2 ** step),
-    }),
+    hyper: (step, lr) => {
+      const c = Math.sqrt((1 - beta2) / (1 - beta2 ** step))
+      return { lr, step_size: (lr * (1 - beta1)) / (1 - beta1 ** step) / c, epsilon: epsilon / c }
+    },
     update: (c) => {
       const { g, state, hyper } = c
       const grad = decoupled ? c.grads : withPenalty(c)
-      const m = g.add(g.mul(state['m'] as string, beta1), g.mul(grad, 1 - beta1))
-      const v = g.add(g.mul(state['v'] as string, beta2), g.mul(g.square(grad), 1 - beta2))
-      const denominator = g.add(g.mul(g.sqrt(v), hyper['v_correction'] as string), epsilon)
-      const moved = descend(c, hyper['step_size'] as string, g.div(m, denominator))
+      const m = g.add(g.mul(state['m'] as string, beta1), grad)
+      const v = g.add(g.mul(state['v'] as string, beta2), g.square(grad))
+      const direction = g.div(m, g.add(g.sqrt(v), hyper['epsilon'] as string))
+      const moved = descend(c, hyper['step_size'] as string, direction)
       if (!decoupled || c.decay === 0) return { params: moved, state: { m, v } }
       const shrink = g.mul(g.mul(c.params, c.decay), hyper['lr'] as string)
       return { params: g.sub(moved, c.rate === undefined ? shrink : g.mul(shrink, c.rate)), state: { m, v } }
