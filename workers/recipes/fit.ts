@@ -2,6 +2,7 @@ import { AlambicError } from '../protocol/errors.ts'
 import { Loader, type Augmentation, type Dataset, type Preprocessing } from '../datasets/index.ts'
 import type { Program, Tensors } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
+import { castFloat } from '../graph/float.ts'
 import { arrayOf, tensorOf, type Tensor } from '../graph/tensor.ts'
 import { hashSeed, mulberry32 } from '../graph/random.ts'
 import { evaluate } from '../measure/accuracy.ts'
@@ -178,7 +179,9 @@ class Trainer {
   async #one(): Promise<void> {
     const { step } = this.#at
     const rate = this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
-    const { x, labels, indices } = await this.#loader.batchAt(step)
+    const { x: batch, labels, indices } = await this.#loader.batchAt(step)
+    // A model of 16 bits is trained in float32.
+    const x = castFloat(batch, 'f32')
     const extra = (await this.#options.extra?.(indices, x)) ?? {}
     const feeds: Record<string, Tensor> = {
       ...extra,

@@ -5,6 +5,7 @@ import { graphHash } from '../graph/hash.ts'
 import { sizeOf, type Tensor } from '../graph/tensor.ts'
 import { asTensor, staticShape } from '../graph/types.ts'
 import { bindDims } from '../ops/bind.ts'
+import { castFloat } from '../graph/float.ts'
 import type { TeacherTap } from '../train/distil/plan.ts'
 import { toFloat32 } from '../passes/index.ts'
 import { Eta } from './eta.ts'
@@ -111,7 +112,7 @@ class Session {
     const [input] = this.#graph.requiredInputs
     const started = performance.now()
     const results = await program.run({
-      [input?.name ?? '']: asInput(filled(x, this.#batch), staticShape(input?.type)),
+      [input?.name ?? '']: asInput(filled(castFloat(x, 'f32'), this.#batch), staticShape(input?.type)),
     })
     this.milliseconds += performance.now() - started
     this.samples += x.dims[0] ?? 0
