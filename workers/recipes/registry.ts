@@ -6,12 +6,25 @@ import { packing } from './steps/pack.ts'
 import { pruneRetrain } from './steps/prune-retrain.ts'
 import { prune } from './steps/prune.ts'
 import { quantize } from './steps/quantize.ts'
+import { slim } from './steps/slim.ts'
+import { sparsify } from './steps/sparsify.ts'
 import { finetune, train } from './steps/train.ts'
 import type { StepDescription } from './step.ts'
 
 /** Every method that a recipe can name. A new one is a file under `steps/` and a line here. */
 export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntries(
-  [cluster, distil, factorize, insertBatchnorm, packing, pruneRetrain, prune, quantize, finetune, train].map(
-    (description) => [description.id, description as StepDescription],
-  ),
+  [
+    cluster,
+    distil,
+    factorize,
+    insertBatchnorm,
+    packing,
+    pruneRetrain,
+    prune,
+    quantize,
+    slim,
+    sparsify,
+    finetune,
+    train,
+  ].map((description) => [description.id, description as StepDescription]),
 )

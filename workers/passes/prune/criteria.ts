@@ -1,15 +1,20 @@
 import { hashSeed, mulberry32 } from '../../graph/random.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import type { CoupledConstant } from './analysis.ts'
+
 import type { Group, Member } from './groups.ts'
 import { elementsOf, rowsOf, sumSlices } from './weights.ts'
+
+/** A constant by its name. */
+export interface Named {
+  readonly name: string
+}
 
 /** What was measured on data, by constant (gradients) or group (activations). */
 export interface Evidence {
   /** Mean gradient of the loss, in the constant's shape. */
-  readonly gradient?: (constant: CoupledConstant) => Tensor | undefined
+  readonly gradient?: (constant: Named) => Tensor | undefined
   /** Mean over samples of the squared gradient of each sample. */
-  readonly squaredGradient?: (constant: CoupledConstant) => Tensor | undefined
+  readonly squaredGradient?: (constant: Named) => Tensor | undefined
   /** Mean |activation| of every unit, and the share of its activations that are not zero. */
   readonly activation?: (group: Group) => { readonly mean: Float64Array; readonly nonzero: Float64Array } | undefined
 }
@@ -71,7 +76,7 @@ function distances(member: Member): Float64Array | undefined {
 /** Sums over slices of a term of weight and evidence at the same place. */
 const withEvidence =
   (
-    evidence: (context: ScoreContext, constant: CoupledConstant) => Tensor | undefined,
+    evidence: (context: ScoreContext, constant: Named) => Tensor | undefined,
     term: (w: number, e: number) => number,
     finish: (sum: number) => number = (sum) => sum,
   ): LocalScore =>
@@ -83,8 +88,8 @@ const withEvidence =
     return sumSlices(member.constant.tensor, member.axis, (w, at) => term(w, values[at] as number)).map(finish)
   }
 
-const gradient = (context: ScoreContext, constant: CoupledConstant) => context.gradient?.(constant)
-const squared = (context: ScoreContext, constant: CoupledConstant) => context.squaredGradient?.(constant)
+const gradient = (context: ScoreContext, constant: Named) => context.gradient?.(constant)
+const squared = (context: ScoreContext, constant: Named) => context.squaredGradient?.(constant)
 
 /** How important a channel is. Smallest go first. */
 export const criteria = {

@@ -30,8 +30,15 @@ export async function roundFacts(journal: Journal): Promise<RoundFacts | undefin
   return snapshot?.facts['prune'] as RoundFacts | undefined
 }
 
-/** The journal of one round: its steps count on from those before, and it resumes only from its own snapshots. */
-export const inRound = (journal: Journal, facts: RoundFacts): Journal => ({
+/**
+ * The journal of one round: its steps count on from those before, and it resumes only from its own snapshots. Rounds
+ * whose loss has other terms write their metrics to streams of their own.
+ */
+export const inRound = (
+  journal: Journal,
+  facts: RoundFacts,
+  streams: Readonly<Record<string, string>> = {},
+): Journal => ({
   resume: async () => {
     const snapshot = await journal.resume()
     const own = snapshot?.facts['prune'] as RoundFacts | undefined
@@ -40,7 +47,8 @@ export const inRound = (journal: Journal, facts: RoundFacts): Journal => ({
   save: (snapshot) =>
     journal.save({ ...snapshot, step: snapshot.step + facts.offset, facts: { ...snapshot.facts, prune: facts } }),
   due: () => journal.due(),
-  metrics: (stream, columns, [step = 0, ...row]) => journal.metrics(stream, columns, [step + facts.offset, ...row]),
+  metrics: (stream, columns, [step = 0, ...row]) =>
+    journal.metrics(streams[stream] ?? stream, columns, [step + facts.offset, ...row]),
   event: (kind, data) => journal.event(kind, data),
   progress: (progress) => journal.progress(progress),
 })
