@@ -6,7 +6,7 @@ import { addFactorizing } from './factorize.ts'
 import { addStudents } from './student.ts'
 import { addPacking } from './pack.ts'
 import { addQuantizing } from './quantize.ts'
-import { addPruneFlags, pruneBare, pruneFields } from './prune.ts'
+import { addPruning } from './prune.ts'
 import { compute, data, json, oneStep, run, running, training, whole, type Options } from './running.ts'
 import { added, asList, asText, comparison, inspection } from './show.ts'
 
@@ -19,12 +19,7 @@ function addRuns(program: Command): void {
   )
   addDistilling(program)
   addStudents(program)
-  // Without data the weights alone decide.
-  addPruneFlags(
-    training(program.command('prune <model>').description('remove channels, heads and hidden units'), false),
-  ).action((model: string, o: Options) =>
-    o['data'] === undefined ? pruneBare(model, o) : run(oneStep('prune', o, pruneFields(o)), model, o),
-  )
+  addPruning(program)
   running(program.command('compress <model>').description('run a recipe on a model'))
     .requiredOption('--recipe <recipe>', 'a built-in or a YAML file')
     .action((model: string, o: Options) => run(o['recipe'], model, o))

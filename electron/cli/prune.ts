@@ -1,20 +1,13 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { integer, table } from './format.ts'
+import { number, oneStep, run, training, type Options } from './running.ts'
 import { callWorker } from './session.ts'
 import { measuredTable } from './show.ts'
-
-type Options = Readonly<Record<string, unknown>>
 
 interface Rule {
   readonly layer: string
   readonly ratio: number
-}
-
-const number = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isFinite(value)) throw new InvalidArgumentError('not a number')
-  return value
 }
 
 /** `--rule 'layer3.*=0.2'`, repeatable. */
@@ -42,13 +35,13 @@ const fields = {
 } as const
 
 /** The step's fields out of the flags that were given. */
-export const pruneFields = (o: Options): Options =>
+const pruneFields = (o: Options): Options =>
   Object.fromEntries(
     Object.entries(fields).flatMap(([flag, field]) => (o[flag] === undefined ? [] : [[field, o[flag]] as const])),
   )
 
 /** The flags of `prune`, on a command that has those of training already. */
-export const addPruneFlags = (command: Command): Command =>
+const addPruneFlags = (command: Command): Command =>
   command
     .option('--method <id>', 'what makes a channel important: l1, l2, lp, fpgm, bn-scale, lamp, random, taylor, obd …')
     .option('--ratio <share>', 'share of the channels that goes', number)
@@ -64,8 +57,38 @@ export const addPruneFlags = (command: Command): Command =>
     .option('--teacher <which>', 'what fine-tuning follows: labels, or self (the model before; needs no labels)')
     .option('--samples <n>', 'samples that scores and statistics are taken from', number)
 
+/** The flags that are fields of a step under the same name. */
+const named = (o: Options, names: readonly string[]): Options =>
+  Object.fromEntries(names.flatMap((name) => (o[name] === undefined ? [] : [[name, o[name]] as const])))
+
+/** `prune`, `slim` and `sparsify`. */
+export function addPruning(program: Command): void {
+  const command = program.command('prune <model>').description('remove channels, heads and hidden units')
+  // Without data the weights alone decide.
+  addPruneFlags(training(command, false)).action((model: string, o: Options) =>
+    o['data'] === undefined ? pruneBare(model, o) : run(oneStep('prune', o, pruneFields(o)), model, o),
+  )
+  training(program.command('slim <model>').description('train channels to be dispensable, cut them, and train on'))
+    .option('--regularizer <id>', 'scale (Network Slimming), group (DepGraph) or masked (GDP)')
+    .option('--strength <n>', 'weight of the term that makes channels dispensable', number)
+    .option('--sparse-epochs <n>', 'passes over the training set before the cut', number)
+    .option('--ratio <share>', 'share of the channels that goes', number)
+    .option('--budget <limit>', 'the most that may stay instead: macs=50%, params=1000000, bytes=25%')
+    .action((model: string, o: Options) =>
+      run(oneStep('slim', o, named(o, ['regularizer', 'strength', 'sparseEpochs', 'ratio', 'budget'])), model, o),
+    )
+  training(program.command('sparsify <model>').description('set single weights to zero, and train the others on'))
+    .option('--method <id>', 'l1, random, lamp, taylor, obd, deviation, n:m or structured')
+    .option('--sparsity <share>', 'share of the weights that become zero', number)
+    .option('--scope <which>', 'layer: the same share of each; global: one ranking')
+    .option('--rounds <n>', 'reach it in so many prunings', number)
+    .action((model: string, o: Options) =>
+      run(oneStep('sparsify', o, named(o, ['method', 'sparsity', 'scope', 'rounds'])), model, o),
+    )
+}
+
 /** Prunes without data: one call, no run folder. */
-export async function pruneBare(model: string, o: Options): Promise<void> {
+async function pruneBare(model: string, o: Options): Promise<void> {
   const output = o['output'] ?? model.replace(/(\.onnx)?$/, '-pruned.onnx')
   const request = { model, output, options: pruneFields(o), seed: o['seed'], threads: o['threads'] }
   await callWorker('prune', request, o, pruned)
