@@ -5,6 +5,7 @@ import { callWorker, ExitCode, fail } from './session.ts'
 import { addFactorizing } from './factorize.ts'
 import { addStudents } from './student.ts'
 import { addPacking } from './pack.ts'
+import { addReplay } from './replay.ts'
 import { addQuantizing } from './quantize.ts'
 import { addPruning } from './prune.ts'
 import { compute, data, json, oneStep, run, running, training, whole, type Options } from './running.ts'
@@ -76,6 +77,7 @@ function commands(): Command {
   addMeasurements(program)
   addFactorizing(program)
   addPacking(program)
+  addReplay(program)
   addQuantizing(program)
   addLists(program)
   addStudio(program)

@@ -1,4 +1,5 @@
 import type { Report } from '../../workers/protocol/worker.ts'
+import { stageLines } from './stages.ts'
 import { quantizationLines } from './quantization.ts'
 import { bytes, count, duration, integer, percent, table } from './format.ts'
 
@@ -45,6 +46,7 @@ export function asRun(report: Report): string {
     measured.stopped ? 'stopped; the best so far was kept' : 'done',
     measuredTable([{ ...measured, label: 'model' }]),
     ...quantizationLines(report),
+    ...stageLines(report),
     `written to ${measured.output}`,
     `run folder ${measured.run}`,
   ].join('\n')

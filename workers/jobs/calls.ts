@@ -27,6 +27,7 @@ import { packCall, unpackCall } from './pack.ts'
 import { describeCall, planCall } from './plan.ts'
 import { evaluatePoint, exportPoint, samples } from './points.ts'
 import { groupsReport, pruneCall } from './prune.ts'
+import { replayCall } from './replay.ts'
 import { runRecipe } from './run.ts'
 import { selfTest } from './self-test.ts'
 import { pairingCall, studentCall, studentsCall } from './student.ts'
@@ -63,6 +64,8 @@ const handlers: Handlers = {
   },
   compare: compareCall,
   prune: pruneCall,
+  replay: async (request, { executor, listener, stopping, leaving }) =>
+    replayCall(request, { executor: await executor(), listener, stopping, leaving }),
   factorize: factorizeCall,
   student: studentCall,
   students: studentsCall,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -7,20 +7,24 @@ import { arrayOf } from '../graph/tensor.ts'
 import { readModel } from '../onnx/index.ts'
 import { unpack, type PackReport } from '../pack/index.ts'
 import { layerWeights } from '../passes/layer-weights.ts'
-import type { Report } from '../protocol/worker.ts'
+import type { CallName, Report } from '../protocol/worker.ts'
+import type { Stage } from './measure-stage.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-dc-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-async function runRecipe(name: string, recipe: unknown, model: string, more: object = {}): Promise<Report> {
+async function inWorker(name: CallName, call: object): Promise<Report> {
   const worker = new Worker({ progress: () => undefined, event: () => undefined })
-  const output = join(root, `${name}.onnx`)
-  const call = { recipe, model, data: 'mnist', threads: 1, folder: join(root, name), output, ...more }
   try {
-    return await worker.call('run', call)
+    return await worker.call(name, call)
   } finally {
     await worker.close()
   }
+}
+
+function runRecipe(name: string, recipe: unknown, model: string, more: object = {}): Promise<Report> {
+  const output = join(root, `${name}.onnx`)
+  return inWorker('run', { recipe, model, data: 'mnist', threads: 1, folder: join(root, name), output, ...more })
 }
 
 const steps = (...list: readonly object[]) => ({ alambic: 1, name: 'test', steps: list })
@@ -50,6 +54,26 @@ test('prunes, shares and packs LeNet-300-100: zeros stay, values repeat, the con
   const { packed } = (report['steps'] as { packed?: PackReport }[]).at(-1) ?? {}
   expect(packed?.bytes).toBe(container.length)
   expect(packed?.ratio).toBeGreaterThan(36)
+
+  const stages = report['stages'] as readonly Stage[]
+  expect(stages.map((s) => s.step)).toEqual(['input', 'prune-retrain', 'prune-retrain', 'cluster', 'pack'])
+  expect(stages[0]?.accuracy).toBe(base['accuracy'])
+  expect(stages.at(-1)).toMatchObject({ sha256: report['sha256'], packedBytes: container.length })
+  stages.slice(1).forEach((s, i) => expect(s.packedBytes).toBeLessThan((stages[i]?.packedBytes ?? 0) + 1))
+})
+
+test('a replay gives the same models, step by step; a run that is not finished has none', async () => {
+  const recipe = steps(
+    { step: 'prune-retrain', keep: 0.3, epochs: 1, validation: 0 },
+    { step: 'cluster', denseBits: 4, epochs: 1, validation: 0 },
+  )
+  await runRecipe('once', recipe, 'lenet-300-100', { limit: 1000 })
+  const replay = await inWorker('replay', { run: join(root, 'once'), folder: join(root, 'again') })
+  expect(replay['equal']).toBe(true)
+  const record = JSON.parse(readFileSync(join(root, 'once', 'run.json'), 'utf8')) as object
+  writeFileSync(join(root, 'once', 'run.json'), JSON.stringify({ ...record, state: 'failed' }))
+  const again = { run: join(root, 'once'), folder: join(root, 'third') }
+  await expect(inWorker('replay', again)).rejects.toMatchObject({ code: 'run.unfinished', found: 'failed' })
 })
 
 test('the in-graph form computes the same with a byte for each weight', async () => {

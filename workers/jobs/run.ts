@@ -9,10 +9,12 @@ import type { Executor } from '../executors/executor.ts'
 import type { Model } from '../graph/graph.ts'
 import { writeModel } from '../onnx/index.ts'
 import { assess } from '../measure/assess.ts'
+import { orderWarnings } from '../recipes/order.ts'
 import { checkRecipe, openRecipe, type Recipe } from '../recipes/recipe.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import type { StepContext, StepResult } from '../recipes/step.ts'
 import { RunFolder } from './folder.ts'
+import { measureStage } from './measure-stage.ts'
 import { dataOf, modelBefore } from './stage.ts'
 import { replaceFile } from '../protocol/files/durable.ts'
 import { StepJournal, type Listener } from './journal.ts'
@@ -89,14 +91,16 @@ class Run {
     const source = await openForRecipe(request.model, request.seed)
     let model = await modelBefore(this.#folder.path, this.#record, this.#record.steps.length, source)
     this.#preflight(model)
+    this.#warn()
     await this.#state('running')
+    await this.#measureInput(source, data)
     let stopped = false
     for (let index = this.#record.steps.length; index < this.#recipe.steps.length && !stopped; index++) {
       if (this.#environment.leaving()) break
       const result = await this.#step(index, { model, source, data, request })
       stopped = result.stopped ?? false
       // A step that was stopped early gives its best model, but is not finished: a resumed run goes on with it.
-      if (!stopped) await this.#finish(index, result)
+      if (!stopped) await this.#finish(index, result, data)
       model = result.model
     }
     const left = this.#environment.leaving()
@@ -117,6 +121,42 @@ class Run {
     const problems = next?.description.preflight?.(model, next.options) ?? []
     if (problems.length === 0) return
     throw asAlambicError(new Error(problems.join('\n')))
+  }
+
+  /** A recipe in an order that loses something runs all the same, but not unsaid. */
+  #warn(): void {
+    if (this.#record.steps.length > 0) return
+    for (const text of orderWarnings(this.#recipe)) {
+      this.#environment.listener.event(this.#folder.event('warning', { text }))
+    }
+  }
+
+  /** Stages are worth measuring where there are several: the result of one step is measured anyway. */
+  async #measure(step: string, path: string, data: Dataset): Promise<Record<string, unknown> | undefined> {
+    if (this.#recipe.steps.length < 2) return undefined
+    const { executor } = this.#environment
+    const { threads } = this.#record.request as Request
+    return { ...(await measureStage(step, path, data, { executor, threads })) }
+  }
+
+  async #measureInput(source: Model, data: Dataset): Promise<void> {
+    if (this.#record.input || this.#recipe.steps.length < 2) return
+    const path = join(this.#folder.path, 'input.onnx')
+    await writeModel(source, path)
+    const input = await this.#measure('input', path, data)
+    if (!input) return
+    this.#record = { ...this.#record, input }
+    await this.#folder.write(this.#record)
+  }
+
+  /** The way from the input to the result, and what was odd about the recipe. */
+  #stages(): Report {
+    const made = this.#record.steps.flatMap((s) => s.stage ?? [])
+    const warnings = orderWarnings(this.#recipe)
+    return {
+      ...(made.length > 0 ? { stages: [...(this.#record.input ? [this.#record.input] : []), ...made] } : {}),
+      ...(warnings.length > 0 ? { warnings } : {}),
+    }
   }
 
   async #step(
@@ -145,7 +185,7 @@ class Run {
     return description.run(context, options)
   }
 
-  async #finish(index: number, result: StepResult): Promise<void> {
+  async #finish(index: number, result: StepResult, data: Dataset): Promise<void> {
     const file = join('steps', String(index), 'model.onnx')
     await mkdir(join(this.#folder.path, 'steps', String(index)), { recursive: true })
     await writeModel(result.model, join(this.#folder.path, file))
@@ -154,7 +194,14 @@ class Run {
       await replaceFile(join(this.#folder.path, artifacts[i] as string), Buffer.concat(pieces))
     }
     const id = this.#recipe.steps[index]?.description.id ?? ''
-    const done = { id, model: file, report: result.report, ...(artifacts.length > 0 ? { artifacts } : {}) }
+    const stage = await this.#measure(id, join(this.#folder.path, file), data)
+    const done = {
+      id,
+      model: file,
+      report: result.report,
+      ...(artifacts.length > 0 ? { artifacts } : {}),
+      ...(stage ? { stage } : {}),
+    }
     this.#record = { ...this.#record, steps: [...this.#record.steps, done] }
     await this.#folder.write(this.#record)
     this.#environment.listener.event(this.#folder.event('step-finished', { stepIndex: index, step: id }))
@@ -174,6 +221,7 @@ class Run {
       run: this.#folder.path,
       stopped,
       steps: this.#record.steps.map((s) => s.report),
+      ...this.#stages(),
       ...measured,
     }
     this.#record = { ...this.#record, state: stopped ? 'stopped' : 'succeeded', result }

@@ -122,6 +122,10 @@ export const PruneRequest = Compute.extend({
 })
 export type PruneRequest = z.input<typeof PruneRequest>
 
+/** A finished run once more, in another folder. */
+export const ReplayRequest = z.object({ run: z.string().min(1), folder: z.string().min(1) })
+export type ReplayRequest = z.input<typeof ReplayRequest>
+
 /** Low-rank factors by the weights alone; with data it is a recipe of one step. */
 export const FactorizeRequest = Compute.extend({
   model: Reference,
@@ -222,6 +226,7 @@ export const calls = {
   inspect: InspectRequest,
   compare: CompareRequest,
   prune: PruneRequest,
+  replay: ReplayRequest,
   factorize: FactorizeRequest,
   student: StudentRequest,
   students: StudentsRequest,

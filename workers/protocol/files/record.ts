@@ -17,10 +17,18 @@ export const RunRecord = z.object({
   request: Plain,
   /** The recipe as a plain value, defaults written out. */
   recipe: Plain,
-  /** Finished steps: their model files (relative), reports, and what else they made (files, relative). */
+  /** Finished steps: their model files (relative), reports, what else they made (files, relative), and what it costs. */
   steps: z.array(
-    z.object({ id: z.string(), model: z.string(), report: Plain, artifacts: z.array(z.string()).optional() }),
+    z.object({
+      id: z.string(),
+      model: z.string(),
+      report: Plain,
+      artifacts: z.array(z.string()).optional(),
+      stage: Plain.optional(),
+    }),
   ),
+  /** The run's own model, measured as the stages are. */
+  input: Plain.optional(),
   /** Why it failed, or why it paused by itself. */
   error: Plain.optional(),
   result: Plain.optional(),

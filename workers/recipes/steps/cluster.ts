@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { preprocessorFor } from '../../datasets/index.ts'
+import { preprocessorFor, withPreprocessing } from '../../datasets/index.ts'
 import { arrayOf } from '../../graph/tensor.ts'
 import { initializations, kMeans, type KMeansOptions } from '../../passes/cluster/kmeans.ts'
 import { hold, settle, type Sharing } from '../../passes/cluster/share.ts'
@@ -28,6 +28,7 @@ type ClusterOptions = z.output<typeof ClusterOptions>
 
 async function run(context: StepContext, options: ClusterOptions): Promise<StepResult> {
   const { model, data } = context
+  const preprocessing = options.preprocessing ?? preprocessorFor(data, model.graph)
   const weights = layerWeights(model.graph)
   const { shared, layers } = share(weights, options, context.seed)
   const held = hold(
@@ -38,11 +39,15 @@ async function run(context: StepContext, options: ClusterOptions): Promise<StepR
   const fitted = await fit(context, held.graph, {
     ...fitOptions(options),
     losses: [crossEntropy({ labelSmoothing: options.labelSmoothing })],
-    preprocessing: options.preprocessing ?? preprocessorFor(data, model.graph),
+    preprocessing,
   })
   const { graph: trained, ...report } = fitted
   const graph = options.form === 'gather' ? trained : settle({ graph: trained, held: held.held })
-  return { model: { ...model, graph }, report: { ...report, layers }, stopped: report.stopped }
+  return {
+    model: withPreprocessing({ ...model, graph }, preprocessing),
+    report: { ...report, layers },
+    stopped: report.stopped,
+  }
 }
 
 interface SharedLayer {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { withUniqueNodeNames } from '../../graph/node-names.ts'
 import { encodeModel } from '../../onnx/index.ts'
 import { pack } from '../../pack/index.ts'
 import { step } from '../step.ts'
@@ -21,7 +22,7 @@ export const packing = step({
   source: 'Han, Mao & Dally 2016, arXiv:1510.00149; CMPZ.md',
   options: PackOptions,
   run: async ({ model }, options) => {
-    const { chunks, report } = pack(encodeModel(model), options)
+    const { chunks, report } = pack(encodeModel({ ...model, graph: withUniqueNodeNames(model.graph) }), options)
     return { model, report: { packed: report }, artifacts: { 'model.cmpz': chunks } }
   },
 })

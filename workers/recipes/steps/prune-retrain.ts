@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { preprocessorFor } from '../../datasets/index.ts'
+import { preprocessorFor, withPreprocessing } from '../../datasets/index.ts'
 import { hold, settle } from '../../passes/cluster/share.ts'
 import { layerWeights } from '../../passes/layer-weights.ts'
 import { pruneMagnitude, scopes } from '../../passes/prune/magnitude.ts'
@@ -29,6 +29,7 @@ type PruneRetrainOptions = z.output<typeof PruneRetrainOptions>
 
 async function run(context: StepContext, options: PruneRetrainOptions): Promise<StepResult> {
   const { model, data } = context
+  const preprocessing = options.preprocessing ?? preprocessorFor(data, model.graph)
   const weights = layerWeights(model.graph)
   const { graph: pruned, layers } = pruneMagnitude(model.graph, weights, options)
   const held = hold(
@@ -38,10 +39,10 @@ async function run(context: StepContext, options: PruneRetrainOptions): Promise<
   const { graph, ...report } = await fit(context, held.graph, {
     ...fitOptions(options),
     losses: [crossEntropy({ labelSmoothing: options.labelSmoothing })],
-    preprocessing: options.preprocessing ?? preprocessorFor(data, model.graph),
+    preprocessing,
   })
   return {
-    model: { ...model, graph: settle({ graph, held: held.held }) },
+    model: withPreprocessing({ ...model, graph: settle({ graph, held: held.held }) }, preprocessing),
     report: { ...report, layers },
     stopped: report.stopped,
   }
