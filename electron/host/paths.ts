@@ -67,7 +67,8 @@ const isSafeName = (name: string): boolean =>
   name.length > 0 &&
   Buffer.byteLength(name) <= 255 &&
   !/[\p{Cc}\\/:*?"<>|]/u.test(name) &&
-  !/^\.+$/.test(name) &&
+  // Also dots that another system's file names take for dots.
+  !/^\.+$/.test(name.normalize('NFKC')) &&
   !/[. ]$/.test(name) &&
   !devices.test(name)
 

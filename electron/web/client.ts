@@ -12,7 +12,7 @@ export interface StudioClient {
   readonly api: StudioApi
   readonly cookie: string
   readonly socket: WebSocket
-  close(): void
+  readonly close: () => void
 }
 
 /** Gets a session for the token in a studio's address. */
