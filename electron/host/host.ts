@@ -127,6 +127,7 @@ export class Host {
     if (twin) project.rescan()
     this.projects.set(project.id, project)
     for (const folder of ['', 'models', 'recipes', 'runs']) this.#watch.follow(join(path, folder))
+    this.#watch.follow(this.projectsFolder)
     if (project.isHeld) await this.supervisor.adopt(project)
     void project.measure().then(() => this.showProject(project))
     return project
