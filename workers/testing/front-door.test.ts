@@ -8,7 +8,7 @@ import { verify } from '../graph/verify.ts'
 import { inspectModel } from '../jobs/inspect.ts'
 import { corpus } from '../onnx/corpus/index.ts'
 import { mutated } from '../onnx/corpus/mutate.ts'
-import { decodeModel, encodeForRuntime } from '../onnx/index.ts'
+import { decodeModel, encodeForRuntime, type Limits } from '../onnx/index.ts'
 import { typeProblems } from '../ops/infer.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import { writeReport } from './assets.ts'
@@ -38,9 +38,9 @@ const guard = new GuardedRuntime({ milliseconds: LIMIT_MS, bytes: LIMIT_BYTES })
 afterAll(() => guard.close())
 
 /** A model that reads, verifies, types and inspects; undefined where one of them says no in words. */
-function opened(bytes: Uint8Array): Model | undefined {
+function opened(bytes: Uint8Array, limits: Partial<Limits> = {}): Model | undefined {
   try {
-    const model = decodeModel(bytes)
+    const model = decodeModel(bytes, { limits })
     verify(model.graph, { types: (graph) => typeProblems(graph, model.functions) })
     JSON.stringify(inspectModel(model))
     return model
@@ -78,6 +78,17 @@ test(`${count} damaged models are refused in words or inspected, in time; ${runs
     ...[...outcomes].filter(([outcome]) => outcome !== 'faulty').map(([outcome, n]) => `- ${outcome}: ${n}`),
   ])
 }, 1_800_000)
+
+test('so are all crafted files', () => {
+  const slowest = Object.values(corpus).reduce((worst, { bytes, limits }) => {
+    const started = performance.now()
+    opened(bytes, limits)
+    return Math.max(worst, performance.now() - started)
+  }, 0)
+  expect(Object.keys(corpus).length).toBeGreaterThanOrEqual(80)
+  expect(slowest).toBeLessThan(LIMIT_MS)
+  expect(process.resourceUsage().maxRSS * 1024).toBeLessThan(LIMIT_BYTES)
+})
 
 const encoded = (text: string): Uint8Array => encodeForRuntime(modelOf(parse(text)))
 const healthy = encoded('graph (x: f32[2]) -> (y: f32[2]) opset 18 { y = Relu(x) }')
