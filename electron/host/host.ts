@@ -124,6 +124,10 @@ export class Host {
     // A copy of a project's folder has its id as well: it becomes a project of its own.
     if (twin && project.isHeld)
       await project.change({ id: `${slug(project.file.name, 'project')}-${randomLetters(6)}` })
+    else if (twin)
+      throw new AlambicError('project.twin', 'there is a copy of this project that cannot be changed', {
+        subject: path,
+      })
     if (twin) project.rescan()
     this.projects.set(project.id, project)
     for (const folder of ['', 'models', 'recipes', 'runs']) this.#watch.follow(join(path, folder))
@@ -234,8 +238,8 @@ export class Host {
   /** Somebody else changed a project, or the projects folder. */
   #changedOnDisk(path: string): void {
     const project = [...this.projects.values()].find((one) => path === one.path || path.startsWith(join(one.path, '/')))
-    if (project) void this.refresh(project)
-    else void this.#openAll()
+    // A folder that goes away while it is read is seen by its next change.
+    void (project ? this.refresh(project) : this.#openAll()).catch(() => undefined)
   }
 
   /** Reads a project again, and tells what came and went. */
@@ -270,6 +274,8 @@ export class Host {
       this.hub.emit({ kind: 'system', status: await this.monitor.status(diskFloor) })
       await this.supervisor.guardDisk()
       for (const project of this.projects.values()) if (!project.isHeld) await this.#follow(project)
+    } catch (error) {
+      process.stderr.write(`alambic: ${error instanceof Error ? error.message : String(error)}\n`)
     } finally {
       this.#ticking = false
     }
@@ -277,6 +283,7 @@ export class Host {
 
   /** A project that another program has: what it does is read from the disk, until it is free. */
   async #follow(project: ProjectFolder): Promise<void> {
+    if (!existsSync(project.path)) return this.refresh(project)
     for (const run of project.runs.values()) {
       const before = JSON.stringify(run.record)
       try {

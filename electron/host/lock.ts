@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { AlambicError, isDiskFull } from '../../workers/protocol/errors.ts'
@@ -7,6 +7,8 @@ import { isAlive, processStamp } from './processes.ts'
 
 interface LockFile extends Holder {
   readonly stamp: string
+  /** Of the folder that was locked: in a copy of it, the lock is of no meaning. */
+  readonly folder: string
 }
 
 const FILE = '.lock'
@@ -29,11 +31,12 @@ export class ProjectLock {
       shell,
       since: new Date().toISOString(),
       stamp: processStamp(process.pid) ?? '',
+      folder: identityOf(folder),
     }
     for (let attempt = 0; attempt < 5; attempt++) {
       if (create(path, mine)) return { lock: new ProjectLock(path) }
       const other = read(path)
-      if (other && !isStale(other)) return { holder: holderOf(other) }
+      if (other && !isStale(other, mine.folder)) return { holder: holderOf(other) }
       moveAway(path)
     }
     throw new AlambicError('project.lock', `the lock of "${folder}" cannot be taken`, {
@@ -45,7 +48,7 @@ export class ProjectLock {
   /** Who holds a folder now. */
   static holder(folder: string): Holder | undefined {
     const other = read(join(folder, FILE))
-    return other && !isStale(other) ? holderOf(other) : undefined
+    return other && !isStale(other, identityOf(folder)) ? holderOf(other) : undefined
   }
 
   release(): void {
@@ -81,7 +84,14 @@ function read(path: string): LockFile | undefined {
 }
 
 /** Of another machine nothing is known: its lock holds until it is released. */
-const isStale = ({ host, pid, stamp }: LockFile): boolean => host === hostname() && !isAlive(pid, stamp)
+const isStale = ({ host, pid, stamp, folder }: LockFile, here: string): boolean =>
+  host === hostname() && (folder !== here || !isAlive(pid, stamp))
+
+/** Stays when a folder is moved or renamed, and is another one for a copy. */
+function identityOf(folder: string): string {
+  const { dev, ino } = statSync(folder, { bigint: true })
+  return `${dev}:${ino}`
+}
 
 function moveAway(path: string): void {
   const aside = `${path}.stale-${process.pid}`
