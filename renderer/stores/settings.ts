@@ -58,7 +58,7 @@ export const useSettings = defineStore('settings', () => {
   )
 
   async function load(): Promise<void> {
-    settings.value = (await host.call('settings', {})) as Settings
+    settings.value = await host.call('settings', {})
     loaded.value = true
   }
 
@@ -86,7 +86,7 @@ export const useSettings = defineStore('settings', () => {
   }
 
   host.onChange((event) => {
-    if (event.kind === 'settings') settings.value = event.settings as Settings
+    if (event.kind === 'settings') settings.value = event.settings
   })
 
   return { settings, language, loaded, load, change, layout, setLayout }
