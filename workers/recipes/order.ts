@@ -8,7 +8,8 @@ interface Rule {
 }
 
 const training = ['train', 'finetune', 'distil']
-const structural = ['prune', 'factorize']
+const structural = ['prune', 'slim', 'factorize']
+const unstructured = ['prune-retrain', 'sparsify']
 
 /**
  * What goes wrong when one step comes after another. The order that avoids all of it: cut channels and recover, factorize
@@ -18,27 +19,27 @@ const structural = ['prune', 'factorize']
 const rules: readonly Rule[] = [
   {
     first: ['factorize'],
-    then: ['prune'],
+    then: ['prune', 'slim'],
     why: 'the thin layers between the factors carry everything that is left of a layer: cut channels first, then factorize what remains',
   },
   {
-    first: ['prune-retrain'],
+    first: unstructured,
     then: structural,
     why: 'zeros of single weights are lost when channels go or weights are written as products: prune single weights afterwards',
   },
   {
-    first: ['prune-retrain'],
+    first: unstructured,
     then: training,
     why: 'training lets the zeros grow again: train before, or within prune-retrain, which holds them',
   },
   {
     first: ['cluster'],
-    then: [...training, ...structural, 'prune-retrain'],
+    then: [...training, ...structural, ...unstructured],
     why: 'weights that share a value are trained or cut apart again: share them last, cluster fine-tunes them itself',
   },
   {
     first: ['quantize'],
-    then: [...training, ...structural, 'prune-retrain'],
+    then: [...training, ...structural, ...unstructured],
     why: 'weights are integers by then: do it while they are float',
   },
   {
@@ -53,7 +54,7 @@ const rules: readonly Rule[] = [
   },
   {
     first: ['pack'],
-    then: [...training, ...structural, 'prune-retrain', 'cluster', 'quantize'],
+    then: [...training, ...structural, ...unstructured, 'cluster', 'quantize'],
     why: 'the container holds the model as it was when it was packed: pack last',
   },
 ]

@@ -18,6 +18,7 @@ test('products agree with the plain definition for odd and even sizes', () => {
     [3, 5, 2],
     [4, 8, 6],
     [7, 9, 11],
+    [13, 1030, 6],
   ] as const) {
     const [a, b] = [normal(m, n), normal(n, p)]
     const c = multiply(a, b)
@@ -26,7 +27,7 @@ test('products agree with the plain definition for odd and even sizes', () => {
       for (let j = 0; j < p; j++) {
         let sum = 0
         for (let k = 0; k < n; k++) sum += (a.data[i * n + k] as number) * (b.data[k * p + j] as number)
-        expect(c.data[i * p + j]).toBeCloseTo(sum, 12)
+        expect(c.data[i * p + j]).toBeCloseTo(sum, 10)
       }
     }
     expect(relativeError(multiply(a, transpose(a)), g)).toBeLessThan(1e-14)
@@ -63,9 +64,9 @@ test.each([
   }
 })
 
-test('columns become orthonormal, nearly dependent ones too', () => {
+test.each([1, 1e-9])('columns become orthonormal, at a distance of %f from dependence', (distance) => {
   const a = normal(50, 8)
-  for (let i = 0; i < 50; i++) a.data[i * 8 + 7] = (a.data[i * 8] as number) + 1e-9 * (a.data[i * 8 + 7] as number)
+  for (let i = 0; i < 50; i++) a.data[i * 8 + 7] = (a.data[i * 8] as number) + distance * (a.data[i * 8 + 7] as number)
   const q = orthonormal(a)
   const identity = gram(transpose(q))
   identity.data.forEach((v, i) => expect(v).toBeCloseTo(i % 9 === 0 ? 1 : 0, 12))

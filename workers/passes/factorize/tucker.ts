@@ -63,7 +63,7 @@ function projectInput(inputFirst: Matrix, u: Matrix, out: number, k: number): Ma
  * singular vectors of the weight projected on the other.
  */
 export function tucker2(w: ConvWeight, rankOut: number, rankIn: number, options: Tucker2Options = {}): Tucker2 {
-  const { sweeps = 50, tolerance = 1e-5 } = options
+  const { sweeps = 50, tolerance = 5e-5 } = options
   const k = taps(w)
   const [outputFirst, inputFirst] = [byOutput(w), byInput(w)]
   const total = energy(w)
@@ -101,21 +101,21 @@ export function tucker2(w: ConvWeight, rankOut: number, rankIn: number, options:
 /** Up to here all eigenvectors are computed; beyond, only the leading ones, by iteration. */
 const EXACT = 96
 
-/** Steps of a subspace iteration, at most. */
-const STEPS = 12
+/** Steps of a subspace iteration: from a random basis, and from one of the sweep before, which the next sweep refines. */
+const STEPS = { cold: 8, warm: 4 } as const
 
 /** Orthonormal basis of the leading left singular vectors of a matrix; `start` is a basis that is nearly that. */
 export function leading(a: Matrix, rank: number, start?: Matrix): Matrix {
   const g = gram(a)
   if (g.rows <= EXACT || rank > g.rows / 2) return firstColumns(symmetricEigen(g).vectors, rank)
-  return subspace(g, start ?? randomBasis(g.rows, rank))
+  return start ? subspace(g, start, STEPS.warm) : subspace(g, randomBasis(g.rows, rank), STEPS.cold)
 }
 
 /** Orthogonal iteration (Golub & Van Loan, Matrix Computations, 8.2.4), until the energy that is caught settles. */
-function subspace(g: Matrix, start: Matrix): Matrix {
+function subspace(g: Matrix, start: Matrix, steps: number): Matrix {
   let basis = orthonormal(start)
   let caught = 0
-  for (let step = 0; step < STEPS; step++) {
+  for (let step = 0; step < steps; step++) {
     const image = multiply(g, basis)
     const now = dot(basis, image)
     basis = orthonormal(image)
