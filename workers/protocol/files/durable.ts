@@ -28,8 +28,24 @@ export async function writeSynced(path: string, bytes: Uint8Array | string): Pro
   }
 }
 
-/** Replaces a file atomically: a reader sees the old one or the new one, also after a crash. */
-export async function replaceFile(path: string, bytes: Uint8Array | string): Promise<void> {
+/** The last replacement of each file that is still going on. */
+const going = new Map<string, Promise<void>>()
+
+/**
+ * Replaces a file atomically: a reader sees the old one or the new one, also after a crash. Replacements of one file
+ * happen in the order in which they were asked for.
+ */
+export function replaceFile(path: string, bytes: Uint8Array | string): Promise<void> {
+  const next = (going.get(path) ?? Promise.resolve()).catch(() => undefined).then(() => replaceNow(path, bytes))
+  const forget = () => {
+    if (going.get(path) === next) going.delete(path)
+  }
+  going.set(path, next)
+  next.then(forget, forget)
+  return next
+}
+
+async function replaceNow(path: string, bytes: Uint8Array | string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`
   try {
     await writeSynced(temporary, bytes)
