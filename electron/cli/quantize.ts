@@ -14,6 +14,35 @@ function count(text: string): number {
   return value
 }
 
+/** Modes that are steps of their own, with options of the command that are fields of theirs. */
+const trained: Readonly<Record<string, readonly string[]>> = {
+  qat: [
+    'activations',
+    'batch',
+    'calibration',
+    'epochs',
+    'exclude',
+    'lr',
+    'perChannel',
+    'reduceRange',
+    'samples',
+    'scales',
+    'teacher',
+    'weightBits',
+  ],
+  adaround: [
+    'activations',
+    'calibration',
+    'exclude',
+    'iterations',
+    'maxDrop',
+    'perChannel',
+    'reduceRange',
+    'samples',
+    'weightBits',
+  ],
+}
+
 /** Options of the command that are fields of the step by the same name. */
 const fields = [
   'activations',
@@ -31,12 +60,13 @@ const fields = [
   'reduceRange',
   'rest',
   'samples',
+  'weightBits',
 ] as const
 
 /** The options of `alambic quantize`; every other field of the step can be given with --set steps.0.field=value. */
 const quantizing = (command: Command): Command =>
   running(command, false)
-    .option('--mode <mode>', 'static (needs data), dynamic, weights or fp16', 'static')
+    .option('--mode <mode>', 'static, adaround or qat (which need data), dynamic, weights or fp16', 'static')
     .option('--max-drop <share>', 'largest accuracy that may be lost, such as 1%', share)
     .option('--calibration <method>', 'min-max, moving-average, percentile, entropy or mse')
     .option('--samples <n>', 'samples to calibrate with', count)
@@ -50,12 +80,23 @@ const quantizing = (command: Command): Command =>
     .option('--exclude <layers...>', 'layers that stay in float')
     .option('--optimize <goal>', 'size, or latency: never slower than the float model')
     .option('--format <format>', 'qdq or qoperator')
+    .option('--weight-bits <n>', '2 to 7: fewer than int8 has, on int8 kernels', count)
+    .option('--epochs <n>', 'qat: passes over the training set', count)
+    .option('--batch <n>', 'qat: samples per step', count)
+    .option('--lr <rate>', 'qat: base learning rate', Number)
+    .option('--scales <how>', 'qat: follow the weights, or learn (LSQ)')
+    .option('--teacher <who>', 'qat: labels, float (the model itself, no labels needed) or both')
+    .option('--iterations <n>', 'adaround: steps of each layer', count)
     .option('--rest', 'quantize what a quantized model still has in float')
 
 /** The recipe of a single quantization. */
 function quantization(options: Options): Options {
-  const given = fields.flatMap((field) => (options[field] === undefined ? [] : [[field, options[field]] as const]))
-  return { alambic: 1, name: 'quantize', steps: [{ step: 'quantize', ...Object.fromEntries(given) }] }
+  const mode = String(options['mode'])
+  const own = Object.hasOwn(trained, mode) ? trained[mode] : undefined
+  const given = (own ?? fields).flatMap((field) =>
+    options[field] === undefined ? [] : [[field, options[field]] as const],
+  )
+  return { alambic: 1, name: mode, steps: [{ step: own ? mode : 'quantize', ...Object.fromEntries(given) }] }
 }
 
 export function addQuantizing(program: Command): void {

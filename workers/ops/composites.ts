@@ -11,6 +11,8 @@
  * | AveragePoolGrad | dY, X → dX (X only for its shape) | AveragePool's |
  * | BatchNormTraining | X, scale, B, mean, var → Y, mean′, var′, batch mean, 1/√(batch var + ε) | epsilon, momentum |
  * | BatchNormGrad | dY, X, scale, batch mean, 1/√(batch var + ε) → dX, dScale, dB | |
+ * | FakeQuant | X, scale (one, or one per index of `axis`) → s·clamp(rhe(X/s), quant_min, quant_max) | axis, quant_min, quant_max |
+ * | LearnedQuant | the same, with a gradient for the scale too | axis, quant_min, quant_max, gradient_scale |
  * | StopGradient | X → X, with no gradient: a target that is computed by the net itself | |
  */
 export const COMPOSITES = 'ai.alambic'

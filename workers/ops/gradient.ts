@@ -2,6 +2,7 @@ import type { OpType } from '../graph/schema.ts'
 import { COMPOSITES } from './composites.ts'
 import { activation } from './gradient/activation.ts'
 import { elementwise } from './gradient/elementwise.ts'
+import { fakeQuant, learnedQuant } from './gradient/fake-quant.ts'
 import { indexing } from './gradient/indexing.ts'
 import { linear } from './gradient/linear.ts'
 import { normalisation } from './gradient/normalisation.ts'
@@ -104,6 +105,8 @@ export const gradientRules: { readonly [Op in OpType]: GradientRule<Op> | NoGrad
 const compositeRules: Readonly<Record<string, GradientRule | NoGradient>> = {
   BatchNormTraining: ({ g, inputs, outputs, dy }) =>
     g.node(COMPOSITES, 'BatchNormGrad', [dy, inputs[0], inputs[1], outputs[3], outputs[4]], {}, { outputs: 3 }),
+  FakeQuant: fakeQuant,
+  LearnedQuant: learnedQuant,
   StopGradient: stops('it is there to stop gradients'),
 }
 

@@ -1,3 +1,4 @@
+import { adaround } from './steps/adaround.ts'
 import { cluster } from './steps/cluster.ts'
 import { distil } from './steps/distil.ts'
 import { factorize } from './steps/factorize.ts'
@@ -5,6 +6,7 @@ import { insertBatchnorm } from './steps/insert-batchnorm.ts'
 import { packing } from './steps/pack.ts'
 import { pruneRetrain } from './steps/prune-retrain.ts'
 import { prune } from './steps/prune.ts'
+import { qat } from './steps/qat.ts'
 import { quantize } from './steps/quantize.ts'
 import { slim } from './steps/slim.ts'
 import { sparsify } from './steps/sparsify.ts'
@@ -14,6 +16,7 @@ import type { StepDescription } from './step.ts'
 /** Every method that a recipe can name. A new one is a file under `steps/` and a line here. */
 export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntries(
   [
+    adaround,
     cluster,
     distil,
     factorize,
@@ -21,6 +24,7 @@ export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntri
     packing,
     pruneRetrain,
     prune,
+    qat,
     quantize,
     slim,
     sparsify,

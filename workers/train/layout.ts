@@ -105,6 +105,8 @@ const parameterInputs: Readonly<Record<string, readonly number[]>> = {
   Einsum: [0, 1],
   Add: [0, 1],
   Mul: [0, 1],
+  'ai.alambic.FakeQuant': [0],
+  'ai.alambic.LearnedQuant': [0, 1],
   // onnxruntime's fused operators, before they are taken apart.
   'com.microsoft.Attention': [1, 2],
   'com.microsoft.BiasGelu': [1],
@@ -141,6 +143,10 @@ export function isParameter(graph: Graph, value: string, seen: ReadonlySet<strin
   })
 }
 
+/** A step size is a single number, and trained all the same. */
+const isLearnedScale = (graph: Graph, value: string): boolean =>
+  graph.uses(value).some((use) => use.kind === 'node' && use.node.op === 'LearnedQuant' && use.index === 1)
+
 /**
  * The initializers that training changes: float32, more than one element, and read where an operator has its
  * parameters, directly or through a chain of carriers (a Transpose, an Identity). Scalars are taken for constants
@@ -148,6 +154,9 @@ export function isParameter(graph: Graph, value: string, seen: ReadonlySet<strin
  */
 export function trainableParameters(graph: Graph): ReadonlyMap<string, Tensor> {
   return new Map(
-    [...graph.initializers].filter(([name, t]) => t.dtype === 'f32' && sizeOf(t.dims) > 1 && isParameter(graph, name)),
+    [...graph.initializers].filter(
+      ([name, t]) =>
+        t.dtype === 'f32' && (sizeOf(t.dims) > 1 || isLearnedScale(graph, name)) && isParameter(graph, name),
+    ),
   )
 }

@@ -9,6 +9,7 @@ import { convInputGrad } from './lower/conv-input.ts'
 import { blockTrainedConvs, trainedConv } from './lower/blocked.ts'
 import { reluGrad } from './lower/activation.ts'
 import { batchNormGrad, batchNormTraining, shiftByRunningMean } from './lower/batchnorm.ts'
+import { fakeQuant } from './lower/fake-quant.ts'
 import { averagePoolGrad, maxPoolGrad, withIndices } from './lower/pool.ts'
 
 /** A composite operator that is being written with operators onnxruntime has. */
@@ -35,6 +36,8 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   AveragePoolGrad: averagePoolGrad,
   BatchNormTraining: batchNormTraining,
   BatchNormGrad: batchNormGrad,
+  FakeQuant: fakeQuant,
+  LearnedQuant: fakeQuant,
   StopGradient: ({ node }) => node.inputs,
 }
 

@@ -98,6 +98,7 @@ const transparent = new Set([
   'QuantizeLinear',
   'DequantizeLinear',
   'FakeQuant',
+  'LearnedQuant',
 ])
 
 const neverWeights: ReadonlySet<DType> = new Set<DType>(['i64', 'u64', 'bool', 'string', 'c64', 'c128'])

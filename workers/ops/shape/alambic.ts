@@ -18,5 +18,6 @@ export const alambic: LooseTypeRules = {
   BatchNormTraining: (c) => [c.valueType(0), ...Array.from({ length: 4 }, () => perChannel(c, 0))],
   BatchNormGrad: (c) => [c.valueType(1), perChannel(c, 1), perChannel(c, 1)],
   FakeQuant: likeInput,
+  LearnedQuant: likeInput,
   StopGradient: likeInput,
 }

@@ -24,3 +24,4 @@ export {
 } from './weight-only.ts'
 export { toFloat16, type Float16Report } from './float16.ts'
 export { existingQuantization, type ExistingQuantization } from './existing.ts'
+export { fakeQuantize, trainedQuantization, type FakeOptions, type FakeQuantized } from './fake.ts'

@@ -1,4 +1,4 @@
-import { preprocessorFor, subset, type Split } from '../../datasets/index.ts'
+import { preprocessingFor, subset, type Split } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { asTensor } from '../../graph/types.ts'
 import { evaluate, type Evaluation } from '../../measure/accuracy.ts'
@@ -13,13 +13,17 @@ export interface Check {
 }
 
 /** Undefined where there are no labels, or the model is no classifier. */
-export function checkOf(context: StepContext, graph: Graph, options: QuantizeOptions): Check | undefined {
+export function checkOf(
+  context: StepContext,
+  graph: Graph,
+  options: Pick<QuantizeOptions, 'preprocessing' | 'checkSamples'>,
+): Check | undefined {
   const { data, seed } = context
   const all = [data.splits.validation, data.splits.test].find((s) => s?.labels)
   const rank = asTensor(graph.type(graph.outputs[0]?.name ?? ''))?.shape?.length
   if (!all?.labels || graph.outputs.length !== 1 || (rank !== undefined && rank !== 2)) return undefined
   const split = all.count > options.checkSamples ? subset(all, options.checkSamples, seed) : all
-  const preprocessing = preprocessorFor(data, graph, options.preprocessing)
+  const preprocessing = preprocessingFor(data, context.model, options.preprocessing)
   return {
     split,
     labels: split.labels as Int32Array,

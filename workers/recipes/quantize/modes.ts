@@ -1,4 +1,4 @@
-import { preprocessorFor } from '../../datasets/index.ts'
+import { preprocessingFor } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { gramMatrices, outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
 import {
@@ -71,7 +71,7 @@ async function hessiansOf(context: StepContext, graph: Graph, options: QuantizeO
     samples: options.samples,
     batch: options.calibrationBatch,
     seed,
-    preprocessing: preprocessorFor(data, graph, options.preprocessing),
+    preprocessing: preprocessingFor(data, context.model, options.preprocessing),
   })
   const grams = await gramMatrices(context, graph, [...new Set(layers.map((node) => node.inputs[0] ?? ''))], samples)
   return new Map(
@@ -97,7 +97,7 @@ async function finished(
     samples: options.diagnoseSamples,
     batch: options.diagnoseSamples,
     seed: context.seed,
-    preprocessing: preprocessorFor(context.data, graph, options.preprocessing),
+    preprocessing: preprocessingFor(context.data, context.model, options.preprocessing),
   })
   const sqnr = await outputSqnr(context, graph, quantized, samples)
   return { graph: quantized, report: { ...rest, sqnr }, warnings }

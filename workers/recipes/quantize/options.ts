@@ -23,6 +23,13 @@ export const SchemeOptions = z.object({
   activations: z.enum(['u8', 'i8', 'u16', 'i16']).default('u8').describe('Type of activations'),
   symmetricActivations: z.boolean().default(false).describe('Zero in the middle of every range'),
   weights: z.enum(['i8', 'u8', 'i4']).default('i8').describe('Type of weights'),
+  weightBits: z
+    .number()
+    .int()
+    .min(2)
+    .max(7)
+    .optional()
+    .describe('Fewer bits than the type of weights has, stored in that type: 4-bit weights on int8 kernels'),
   perChannel: z.boolean().default(true).describe('A weight scale for each output channel'),
   reduceRange: z
     .boolean()
@@ -99,6 +106,7 @@ export const schemeOf = (options: SchemeOptions): StaticScheme => ({
   reduceRange: options.reduceRange,
   bias: options.bias,
   weightRange: options.weightRange,
+  ...(options.weightBits === undefined ? {} : { weightBits: options.weightBits }),
 })
 
 /** The operator set that a scheme needs: 16-bit and 4-bit types came with 21, scales per channel with 13. */

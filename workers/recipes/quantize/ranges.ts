@@ -1,4 +1,4 @@
-import { preprocessorFor, type Dataset, type Split } from '../../datasets/index.ts'
+import { preprocessingFor, type Dataset, type Split } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { calibrate, calibrationBatch, type Calibration } from '../../measure/calibrate/index.ts'
 import { samplesOf } from '../../measure/quantization/index.ts'
@@ -30,7 +30,7 @@ export async function rangesOf(
   use: { readonly type: QuantType; readonly affine: AffineOptions },
 ): Promise<Calibration & { readonly samples: number; readonly warnings: readonly string[] }> {
   const split = calibrationSplit(context.data)
-  const preprocessing = preprocessorFor(context.data, graph, options.preprocessing)
+  const preprocessing = preprocessingFor(context.data, context.model, options.preprocessing)
   const batch = calibrationBatch(graph, values, options.calibrationBatch)
   const samples = Math.min(options.samples, split.count)
   const started = performance.now()

@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.ts'
-import { preprocessorFor } from '../../datasets/index.ts'
+import { preprocessingFor } from '../../datasets/index.ts'
 import type { Calibrated } from '../../measure/calibrate/index.ts'
 import type { Evaluation } from '../../measure/accuracy.ts'
 import {
@@ -226,7 +226,7 @@ class StaticRun {
       samples,
       batch: Math.min(batch, samples),
       seed: seed + 1,
-      preprocessing: preprocessorFor(data, this.#graph, preprocessing),
+      preprocessing: preprocessingFor(data, this.#context.model, preprocessing),
     })
   }
 

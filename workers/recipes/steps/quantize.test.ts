@@ -7,6 +7,8 @@ import { f32 } from '../../graph/tensor.ts'
 import { parse } from '../../graph/parse.ts'
 import { withNoise } from '../../testing/noise.ts'
 import { blobs, stepContext } from '../../testing/step-context.ts'
+import { adaround } from './adaround.ts'
+import { qat } from './qat.ts'
 import { quantize } from './quantize.ts'
 import { train } from './train.ts'
 
@@ -141,10 +143,37 @@ describe('the quantize step', () => {
 
   test('data of another shape is refused, both sides named', async () => {
     const other = stepContext(model, blobs({ side: 6 }))
-    await expect(quantize.run(other, quantize.options.parse({}))).resolves.toBeDefined()
+    await expect(quantize.run(other, quantize.options.parse({}))).rejects.toMatchObject({ code: 'data.shape' })
     const flat = modelOf(
       parse('graph (x: f32[N,3]) -> (y) opset 18 { const w: f32[3,2] = [1,2,3,4,5,6] y = MatMul(x, w) }'),
     )
     await expect(run({}, flat)).rejects.toMatchObject({ code: 'data.shape' })
   })
+})
+
+describe('training for few bits', () => {
+  const bits = { weightBits: 2, samples: 300 }
+
+  test('QAT and LSQ beat rounding at 2 bits, with labels or with the float model as teacher', async () => {
+    const rounded = await accuracyOf((await run({ ...bits, diagnose: false })).result)
+    for (const options of [{ scales: 'follow' }, { scales: 'learn' }, { scales: 'learn', teacher: 'float' }]) {
+      const context = stepContext(model, data)
+      const parsed = qat.options.parse({ ...bits, ...options, epochs: 8, batch: 32, lr: 0.003 })
+      const { model: trained, report } = await qat.run(context, parsed)
+      expect(report['fused']).toMatchObject({ float: 0 })
+      expect(await accuracyOf(trained), JSON.stringify(options)).toBeGreaterThan(rounded + 0.03)
+    }
+  }, 60_000)
+
+  test('AdaRound has a smaller error than rounding to nearest in every layer', async () => {
+    const context = stepContext(model, data)
+    const options = adaround.options.parse({ weightBits: 3, iterations: 500, exclude: ['fc'], diagnose: false })
+    const { report } = await adaround.run(context, options)
+    const layers = report['rounding'] as { nearest: number; learned: number; flipped: number }[]
+    expect(layers).toHaveLength(2)
+    for (const { nearest, learned, flipped } of layers) {
+      expect(learned).toBeLessThan(nearest)
+      expect(flipped).toBeGreaterThan(0)
+    }
+  }, 60_000)
 })

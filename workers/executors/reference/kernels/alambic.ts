@@ -111,5 +111,6 @@ export const alambic: Kernels = {
   BatchNormTraining: batchNormTraining,
   BatchNormGrad: batchNormGrad,
   FakeQuant: fakeQuant,
+  LearnedQuant: fakeQuant,
   StopGradient: (call) => call.input(0),
 }
