@@ -43,7 +43,7 @@ const request = (name: string, options: object) => ({
 describe('pruning on data', () => {
   test.each([
     ['taylor', { method: 'taylor', scope: 'global', recover: 'none', ratio: 0.3 }],
-    ['apoz', { method: 'apoz', recover: 'bn', ratio: 0.3 }],
+    ['apoz', { method: 'apoz', recover: 'lsq', ratio: 0.3 }],
     ['budget', { method: 'l1', scope: 'global', budget: 'macs=50%', recover: 'finetune', teacher: 'self' }],
   ])('%s', async (name, options) => {
     const report = await inWorker('run', request(name, options))
@@ -53,6 +53,37 @@ describe('pruning on data', () => {
     expect(report['params']).toBe(round?.params[1])
     expect(report['accuracy']).toBeGreaterThan(0.3)
     if (name === 'budget') expect(round?.macs[1]).toBeLessThanOrEqual(0.5 * (round?.macs[0] ?? 0))
+  })
+
+  test('to a measured latency: what was predicted is what is found', async () => {
+    const report = await inWorker('run', {
+      ...request('latency', { budget: 'latency=85%', recover: 'none' }),
+      model: 'lenet-5',
+    })
+    const [, pruned] = report['steps'] as {
+      readonly rounds: { predicted: { predictedMs: number; limitMs: number } }[]
+      readonly latency: { readonly after: { readonly medianMs: number } }
+    }[]
+    const { predictedMs = 0, limitMs = 0 } = pruned?.rounds[0]?.predicted ?? {}
+    expect(predictedMs).toBeLessThanOrEqual(limitMs)
+    expect(pruned?.latency.after.medianMs).toBeGreaterThan(0)
+  })
+
+  test('by what each group costs in accuracy', async () => {
+    const options = {
+      scope: 'sensitivity',
+      scanRatios: [0.3, 0.6],
+      scanSamples: 100,
+      recover: 'none',
+      budget: 'params=40%',
+    }
+    const report = await inWorker('run', request('sensitivity', options))
+    const [, pruned] = report['steps'] as {
+      rounds: { sensitivity: { baseline: number; rows: object[] }; params: number[] }[]
+    }[]
+    const [round] = pruned?.rounds ?? []
+    expect(round?.sensitivity.rows).toHaveLength(6)
+    expect(round?.params[1]).toBeLessThanOrEqual(0.4 * (round?.params[0] ?? 0))
   })
 
   test('in rounds, killed and resumed in the second, gives the bits of an uninterrupted run', async () => {

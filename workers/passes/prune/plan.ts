@@ -38,6 +38,8 @@ export interface PlanOptions {
   /** Largest share that any group loses. */
   readonly maxRatio: number
   readonly rules: readonly Rule[]
+  /** Shares by group id, for groups without a rule: what a sensitivity scan found. */
+  readonly ratios?: ReadonlyMap<number, number> | undefined
   readonly budget?: Budget | undefined
 }
 
@@ -61,7 +63,11 @@ export type Scores = ReadonlyMap<number, Float64Array>
 
 /** Chooses the units to cut. Throws `prune.rule`, `prune.empties`, `prune.budget`. */
 export function plan(groups: Groups, scores: Scores, options: PlanOptions): Plan {
-  const rules = matchRules(groups.groups, options.rules)
+  const given = groups.groups.flatMap((group) => {
+    const ratio = options.ratios?.get(group.id)
+    return ratio === undefined ? [] : [[group.id, { layer: group.name, ratio }] as const]
+  })
+  const rules = new Map<number, Rule>([...given, ...matchRules(groups.groups, options.rules)])
   const context: Context = { groups, scores, options, rules }
   if (!options.budget) return planAt(context, options.ratio, options.minimum === undefined)
   return withinBudget(context, options.budget)

@@ -3,9 +3,9 @@ import { costOf } from '../../ops/cost.ts'
 import type { Graph, Model } from '../../graph/graph.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { criteria, scoreGroup, type Criterion, type Evidence } from '../../passes/prune/criteria.ts'
-import { cut } from '../../passes/prune/cut.ts'
+import { cut, type Removal } from '../../passes/prune/cut.ts'
 import { groupsOf, type Barrier, type Groups } from '../../passes/prune/groups.ts'
-import { plan, type PlannedGroup } from '../../passes/prune/plan.ts'
+import { plan, type PlannedGroup, type PlanOptions, type Scores } from '../../passes/prune/plan.ts'
 import { parseBudget, type ChoiceOptions } from './options.ts'
 
 const quantized: ReadonlySet<string> = new Set([
@@ -40,7 +40,7 @@ export function checkPrunable(model: Model, options: Pick<ChoiceOptions, 'attent
 /** What was cut, for a person. */
 export interface PruneReport {
   readonly ratio: number
-  readonly groups: readonly (PlannedGroup & { readonly units: string })[]
+  readonly groups: readonly PlannedGroup[]
   /** Channels that stay whole, and why. */
   readonly whole: readonly Barrier[]
   /** Groups that the method has no score for: without batch-norm, or out of reach of gradients. */
@@ -49,18 +49,15 @@ export interface PruneReport {
   readonly macs: readonly [before: number | undefined, after: number | undefined]
 }
 
-/** One round of cutting. `ratio` overrides the options' one in rounds of an iterative schedule. */
-export function pruneOnce(
-  graph: Graph,
-  options: ChoiceOptions,
-  evidence: Evidence,
-  seed: number,
-): {
-  readonly graph: Graph
+/** Groups with their scores. */
+export interface Scored {
   readonly groups: Groups
-  readonly removal: ReadonlyMap<number, readonly number[]>
-  readonly report: PruneReport
-} {
+  readonly scores: Scores
+  readonly unscored: readonly string[]
+}
+
+/** The importance of every channel of a model. Throws `prune.no-scores`. */
+export function scoreAll(graph: Graph, options: ChoiceOptions, evidence: Evidence, seed: number): Scored {
   const groups = groupsOf(analyse(graph, { attention: options.attention }))
   const context = { ...evidence, seed, p: options.p, members: options.members }
   const { method: criterion, reduction, normalizer } = options
@@ -68,22 +65,48 @@ export function pruneOnce(
     (group) => [group, scoreGroup(group, { ...context, criterion, reduction, normalizer })] as const,
   )
   const scores = new Map(scored.flatMap(([group, score]) => (score ? [[group.id, score] as const] : [])))
-  const unscored = scored.flatMap(([group, score]) => (score ? [] : [group.name]))
   if (scores.size === 0) throw unscorable(options.method)
-  const budget = options.budget === undefined ? undefined : parseBudget(options.budget)
-  const chosen = plan(groups, scores, { ...options, budget })
-  const after = cut(groups, chosen.removal)
+  return { groups, scores, unscored: scored.flatMap(([group, score]) => (score ? [] : [group.name])) }
+}
+
+/** A round of cutting. */
+export interface CutRound {
+  readonly graph: Graph
+  readonly groups: Groups
+  readonly removal: Removal
+  readonly report: PruneReport
+}
+
+/** Cuts what a plan takes. */
+export function cutByPlan(graph: Graph, { groups, scores, unscored }: Scored, options: PlanOptions): CutRound {
+  const chosen = plan(groups, scores, options)
+  const after = chosen.removal.size === 0 ? graph : cut(groups, chosen.removal)
   const [old, now] = [costOf(graph), costOf(after)]
   const report: PruneReport = {
     ratio: chosen.ratio,
-    groups: chosen.groups.map((row) => ({ ...row, units: 'channels' })),
+    groups: chosen.groups,
     whole: groups.barriers,
     unscored,
     params: [old.params, now.params],
     macs: [old.macs, now.macs],
   }
-  return { graph: chosen.removal.size === 0 ? graph : after, groups, removal: chosen.removal, report }
+  return { graph: after, groups, removal: chosen.removal, report }
 }
+
+/** The plan that options describe; a budget of latency needs measuring and is not one of these. */
+export function planOptions(options: ChoiceOptions): PlanOptions {
+  const budget = options.budget === undefined ? undefined : parseBudget(options.budget)
+  const scope = options.scope === 'global' ? 'global' : 'layer'
+  return {
+    ...options,
+    scope,
+    budget: budget && budget.kind !== 'latency' ? { ...budget, kind: budget.kind } : undefined,
+  }
+}
+
+/** One round of cutting by ratio or budget. */
+export const pruneOnce = (graph: Graph, options: ChoiceOptions, evidence: Evidence, seed: number): CutRound =>
+  cutByPlan(graph, scoreAll(graph, options, evidence, seed), planOptions(options))
 
 const unscorable = (method: ChoiceOptions['method']) => {
   const { title, needs }: Criterion = criteria[method]
@@ -115,7 +138,19 @@ export function pruneWithoutData(
       fix: 'Give --data, or choose a method that looks at the weights only.',
     })
   }
+  const measured = needsMeasuring(options)
+  if (measured) {
+    throw new AlambicError('prune.needs-data', `${measured} needs measurements: give --data`, { subject: measured })
+  }
   checkPrunable(model, options)
   const { graph, report } = pruneOnce(model.graph, options, {}, seed)
   return { model: { ...model, graph }, report }
+}
+
+/** What of the options can only be done with a machine and data at hand. */
+function needsMeasuring(options: ChoiceOptions): string | undefined {
+  if (options.scope === 'sensitivity') return 'the scope sensitivity'
+  return options.budget !== undefined && parseBudget(options.budget)?.kind === 'latency'
+    ? 'a budget of latency'
+    : undefined
 }

@@ -12,15 +12,18 @@ import { TrainingOptions } from '../steps/options.ts'
 
 const Ratio = z.number().min(0).lt(1)
 
-/** `macs=50%` or `params=1.2e6`. */
-const budgetText = new RegExp(`^(${budgetKinds.join('|')})\\s*=\\s*([\\d.]+(?:e\\d+)?)\\s*(%?)$`)
+/** A budget that is counted, or one that is measured: milliseconds, or a share of what the model takes now. */
+export type AnyBudget = Omit<Budget, 'kind'> & { readonly kind: BudgetKind | 'latency' }
 
-export function parseBudget(text: string): Budget | undefined {
-  const [, kind, amount, percent] = budgetText.exec(text.trim()) ?? []
+/** `macs=50%`, `params=1.2e6`, `latency=3ms`. */
+const budgetText = new RegExp(`^(${budgetKinds.join('|')}|latency)\\s*=\\s*([\\d.]+(?:e\\d+)?)\\s*(%|ms)?$`)
+
+export function parseBudget(text: string): AnyBudget | undefined {
+  const [, kind, amount, unit] = budgetText.exec(text.trim()) ?? []
   const number = Number(amount)
-  if (kind === undefined || !(number > 0)) return undefined
-  const isShare = percent === '%'
-  return { kind: kind as BudgetKind, limit: isShare ? number / 100 : number, isShare }
+  if (kind === undefined || !(number > 0) || (unit === 'ms') !== (kind === 'latency' && unit !== '%')) return undefined
+  const isShare = unit === '%'
+  return { kind: kind as AnyBudget['kind'], limit: isShare ? number / 100 : number, isShare }
 }
 
 const ids = <Id extends string>(table: Readonly<Record<Id, unknown>>) => Object.keys(table) as [Id, ...Id[]]
@@ -33,14 +36,19 @@ export const ChoiceOptions = z.strictObject({
     .describe('What makes a channel important; the least important ones go'),
   ratio: Ratio.default(0.5).describe('Share of the channels that goes'),
   scope: z
-    .enum(['layer', 'global'])
+    .enum(['layer', 'global', 'sensitivity'])
     .default('layer')
-    .describe('The same share of every group of layers, or the least important of the whole net'),
+    .describe(
+      'The same share of every group of layers, the least important of the whole net, or by what each group costs in accuracy',
+    ),
   budget: z
     .string()
-    .refine((text) => parseBudget(text) !== undefined, 'expected params, macs or bytes, as in macs=50%')
+    .refine(
+      (text) => parseBudget(text) !== undefined,
+      'expected params, macs, bytes or latency, as in macs=50% or latency=3ms',
+    )
     .optional()
-    .describe('The most that may stay, instead of a ratio: macs=50%, params=1000000, bytes=25%'),
+    .describe('The most that may stay, instead of a ratio: macs=50%, params=1000000, bytes=25%, latency=3ms'),
   steps: z
     .number()
     .int()
@@ -87,10 +95,23 @@ export const PruneOptions = TrainingOptions.extend({
     .min(1)
     .default(1024)
     .describe('Samples that scores, statistics and reconstruction are taken from'),
+  scanRatios: z
+    .array(Ratio.gt(0))
+    .min(1)
+    .default([0.25, 0.5, 0.75])
+    .describe('Of the scope sensitivity: shares that are tried'),
+  scanSamples: z
+    .number()
+    .int()
+    .min(1)
+    .default(1024)
+    .describe('Of the scope sensitivity: samples that accuracy is measured on'),
   recover: z
-    .enum(['none', 'bn', 'finetune'])
+    .enum(['none', 'bn', 'lsq', 'finetune'])
     .default('bn')
-    .describe('What follows a cut: nothing, batch-norm statistics anew, or these and training on'),
+    .describe(
+      'What follows a cut: nothing, batch-norm statistics anew, also next layers fitted to their old outputs, or training on',
+    ),
   teacher: z
     .enum(['labels', 'self'])
     .default('labels')

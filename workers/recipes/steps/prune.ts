@@ -1,13 +1,26 @@
-import { preprocessorFor, type Split } from '../../datasets/index.ts'
+import { preprocessorFor, subset, type Split } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { latencyOf } from '../../measure/latency.ts'
 import { criteria, type Criterion } from '../../passes/prune/criteria.ts'
+import { allocate } from '../../passes/prune/allocate.ts'
+import { amountOf } from '../../passes/prune/plan.ts'
 import { AlambicError } from '../../protocol/errors.ts'
-import { checkPrunable, pruneOnce, pruningProblems, roundRatios, type PruneReport } from '../prune/choose.ts'
+import {
+  checkPrunable,
+  cutByPlan,
+  planOptions,
+  pruningProblems,
+  roundRatios,
+  scoreAll,
+  type PruneReport,
+  type Scored,
+} from '../prune/choose.ts'
 import { gather } from '../prune/evidence.ts'
-import { PruneOptions } from '../prune/options.ts'
+import { ratioForLatency } from '../prune/latency.ts'
+import { parseBudget, PruneOptions } from '../prune/options.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
 import { asPairs, inRound, replay, roundFacts } from '../prune/rounds.ts'
+import { scanSensitivity } from '../prune/sensitivity.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 
 async function run(context: StepContext, options: PruneOptions): Promise<StepResult> {
@@ -28,7 +41,11 @@ async function run(context: StepContext, options: PruneOptions): Promise<StepRes
     if ('report' in cutting) rounds.push(cutting.report)
     removals = [...removals, asPairs(cutting.removal)]
     const own = { ...context, journal: inRound(journal, { round, offset, removals }) }
-    recovered = await recover(own, { teacher: model.graph, before: graph, after: cutting.graph }, options)
+    recovered = await recover(
+      own,
+      { teacher: model.graph, after: cutting.graph, ...('groups' in cutting ? { cutting } : {}) },
+      options,
+    )
     graph = recovered.graph
     offset += recovered.steps ?? 0
   }
@@ -40,23 +57,74 @@ async function run(context: StepContext, options: PruneOptions): Promise<StepRes
 /** Scores and cuts once. A budget counts in the last round; the rounds before go by the ratio. */
 async function oneRound(context: StepContext, options: PruneOptions, graph: Graph, round: number) {
   const evidence = await evidenceFor(context, options, graph, round)
+  const scored = scoreAll(graph, options, evidence, context.seed)
   const isLast = round === options.steps - 1
-  const result = pruneOnce(graph, isLast ? options : { ...options, budget: undefined }, evidence, context.seed)
+  const { plan, more } = await planFor(context, isLast ? options : { ...options, budget: undefined }, scored, graph)
+  const result = cutByPlan(graph, scored, plan)
   context.journal.event('pruned', { round: round + 1, rounds: options.steps, params: result.report.params })
-  return result
+  return { ...result, report: { ...result.report, ...more } }
 }
+
+/** What is measured before a plan can be made: latencies of layers, or what each group costs in accuracy. */
+async function planFor(context: StepContext, options: PruneOptions, scored: Scored, graph: Graph) {
+  const plan = planOptions(options)
+  const budget = options.budget === undefined ? undefined : parseBudget(options.budget)
+  if (budget?.kind === 'latency') {
+    const predicted = await ratioForLatency(scored.groups, scored.scores, plan, budget, context)
+    return { plan: { ...plan, ratio: predicted.ratio, minimum: plan.minimum ?? 1 }, more: { predicted } }
+  }
+  if (options.scope !== 'sensitivity') return { plan, more: {} }
+  const scan = await scanFor(context, options, scored, graph)
+  const kind = plan.budget?.kind ?? 'params'
+  const whole = amountOf(graph, kind)
+  // A ratio of channels removes about 1 − (1 − ratio)² of weights and of multiply-accumulates.
+  const limit = plan.budget
+    ? plan.budget.isShare
+      ? plan.budget.limit * whole
+      : plan.budget.limit
+    : whole * (1 - options.ratio) ** 2
+  const ratios = allocate(scored.groups, scored.scores, scan.rows, scan.baseline, { kind, limit })
+  const byGroup = new Map(ratios.map(({ group, ratio }) => [group, ratio ?? 0]))
+  return {
+    plan: { ...plan, budget: undefined, ratios: byGroup, minimum: plan.minimum ?? 1 },
+    more: { sensitivity: scan },
+  }
+}
+
+function scanFor(context: StepContext, options: PruneOptions, { groups, scores }: Scored, graph: Graph) {
+  const { data, executor, threads, seed, journal, stopping } = context
+  const held = data.splits.validation ?? data.splits.test ?? data.splits.train
+  const calibration = data.splits.train ?? held
+  if (!held?.labels || !calibration) throw needsLabels('The scope sensitivity', 'accuracy', data.id)
+  return scanSensitivity(groups, scores, {
+    executor,
+    threads,
+    seed,
+    journal,
+    stopping,
+    ratios: options.scanRatios,
+    calibration,
+    held: subset(held, Math.min(held.count, options.scanSamples), seed),
+    samples: options.samples,
+    batch: options.batch,
+    preprocessing: options.preprocessing ?? preprocessorFor(data, graph),
+  })
+}
+
+const needsLabels = (what: string, by: string, id: string) =>
+  new AlambicError('prune.needs-labels', `${what} goes by ${by}: it needs labelled samples`, {
+    subject: what,
+    expected: 'a labelled split',
+    found: `data set "${id}"`,
+    fix: 'Choose what looks at weights or activations only.',
+  })
 
 /** Scores need the training samples: they are what the model was fitted to. */
 function samplesOf({ data }: StepContext, method: PruneOptions['method']): Split {
   const split = data.splits.train ?? data.splits.validation ?? data.splits.test
   const { needs, title }: Criterion = criteria[method]
   if (split && (needs === 'nothing' || needs === 'activations' || split.labels)) return split
-  throw new AlambicError('prune.needs-labels', `the method "${title}" scores by ${needs}: it needs labelled samples`, {
-    subject: method,
-    expected: 'a labelled split',
-    found: `data set "${data.id}"`,
-    fix: 'Choose a method that looks at weights or activations only.',
-  })
+  throw needsLabels(`The method "${title}"`, needs, data.id)
 }
 
 async function evidenceFor(context: StepContext, options: PruneOptions, graph: Graph, round: number) {

@@ -214,11 +214,7 @@ async function run(context: StepContext, options: SlimOptions): Promise<StepResu
     offset = sparse.steps
   }
   const own = { ...context, journal: inRound(journal, { round: AFTER_CUT, offset, removals: pairs ?? [] }) }
-  const {
-    graph,
-    stopped = false,
-    ...rest
-  } = await recover(own, { teacher: model.graph, before: model.graph, after }, options)
+  const { graph, stopped = false, ...rest } = await recover(own, { teacher: model.graph, after }, options)
   return { model: { ...model, graph }, report: { ...(report ? { rounds: [report] } : {}), ...rest }, stopped }
 }
 
