@@ -27,6 +27,16 @@ export interface PlotContent {
 
 const AXIS = 44
 
+/** Room for the longest number of the y axis, at least `AXIS`: none is cut off. */
+function widthOf(u: uPlot, values: readonly string[] | null): number {
+  if (!values || values.length === 0) return AXIS
+  u.ctx.save()
+  u.ctx.font = u.axes[1]?.font?.[0] ?? u.ctx.font
+  const widest = Math.max(...values.map((text) => u.ctx.measureText(text).width)) / devicePixelRatio
+  u.ctx.restore()
+  return Math.max(AXIS, Math.ceil(widest) + 12)
+}
+
 /** A canvas with lines (uPlot), fed with just what its pixels can show. */
 export class Plot {
   readonly #hooks: PlotHooks
@@ -100,7 +110,7 @@ export class Plot {
           gap: 2,
           values: (_, splits) => splits.map((v) => (v === null ? '' : showX(v))),
         },
-        { ...axis, size: AXIS, gap: 4, values: (_, splits) => splits.map((v) => (v === null ? '' : showY(v))) },
+        { ...axis, size: widthOf, gap: 4, values: (_, splits) => splits.map((v) => (v === null ? '' : showY(v))) },
       ],
       series: [{}, ...lines.flatMap((line) => seriesOf(line, colours))],
       cursor: {
