@@ -3,6 +3,7 @@ import { namesIn } from '../graph/builder.ts'
 import type { Graph, Node } from '../graph/graph.ts'
 import { Emitter } from './emit.ts'
 import { attention, isPlainAttention } from './decompose/attention.ts'
+import { rotaryEmbedding } from './decompose/rotary.ts'
 import { recurrentDecompositions } from './decompose/recurrent.ts'
 import { normDecompositions } from './decompose/norm.ts'
 
@@ -19,6 +20,7 @@ const decompositions: Readonly<Record<string, Decomposition>> = {
   ...normDecompositions,
   ...recurrentDecompositions,
   Attention: attention,
+  RotaryEmbedding: rotaryEmbedding,
 }
 
 /** Operators that are only decomposed in some of their forms. */

@@ -314,6 +314,14 @@ export const gradientCases: readonly GradientCase[] = [
   ],
   ['CumSum reverse', 'graph (x: f32[3,4]) -> (y) opset 18 { const a: i64[] = 0 y = CumSum(x, a) {reverse = 1} }'],
   [
+    'RotaryEmbedding',
+    'graph (x: f32[1,2,3,6], c: f32[4,2], s: f32[4,2]) -> (y) opset 23 { const p: i64[1,3] = [2,0,3] y = RotaryEmbedding(x, c, s, p) {rotary_embedding_dim = 4} }',
+  ],
+  [
+    'RotaryEmbedding, interleaved',
+    'graph (x: f32[1,3,8], c: f32[1,3,2], s: f32[1,3,2]) -> (y) opset 23 { y = RotaryEmbedding(x, c, s) {interleaved = 1, num_heads = 2} }',
+  ],
+  [
     'Attention',
     'graph (q: f32[2,3,4], k: f32[2,5,4], v: f32[2,5,6]) -> (y) opset 23 { y = Attention(q, k, v) {q_num_heads = 2, kv_num_heads = 2} }',
   ],
@@ -366,6 +374,11 @@ export const fusedGradientCases: readonly GradientCase[] = [
     'MultiHeadAttention',
     'q: f32[1,2,4], k: f32[1,3,4], v: f32[1,3,4], b: f32[12]',
     'y = com.microsoft.MultiHeadAttention(q, k, v, b) {num_heads = 2}',
+  ),
+  fused(
+    'EmbedLayerNormalization',
+    'w: f32[5,4], p: f32[3,4], t: f32[2,4], g: f32[4], b: f32[4]',
+    'const i: i32[1,3] = [1,4,1] const k: i32[1,3] = [0,1,1] y, m = com.microsoft.EmbedLayerNormalization(i, k, w, p, t, g, b) {epsilon = 1e-5}',
   ),
   fused('BiasAdd', 'x: f32[1,2,3], b: f32[3], z: f32[1,2,3]', 'y = com.microsoft.BiasAdd(x, b, z)'),
   fused('BiasGelu', 'x: f32[2,3], b: f32[3]', 'y = com.microsoft.BiasGelu(x, b)'),

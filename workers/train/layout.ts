@@ -110,6 +110,7 @@ const parameterInputs: Readonly<Record<string, readonly number[]>> = {
   // onnxruntime's fused operators, before they are taken apart.
   'com.microsoft.Attention': [1, 2],
   'com.microsoft.BiasGelu': [1],
+  'com.microsoft.EmbedLayerNormalization': [2, 3, 4, 5, 6],
   'com.microsoft.FastGelu': [1],
   'com.microsoft.FusedConv': [1, 2],
   'com.microsoft.FusedGemm': [0, 1, 2],

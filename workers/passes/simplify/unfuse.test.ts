@@ -145,6 +145,22 @@ const cases: readonly Case[] = [
     'const w: f32[8,24] = 1 const b: f32[24] = 1 y = com.microsoft.Attention(x, w, b, _, _, a) {num_heads=2}',
   ],
   [
+    'EmbedLayerNormalization',
+    'x: f32[2,4,8]',
+    y,
+    `const i: i32[2,4] = [1,2,3,4,5,6,7,1] const t: i32[2,4] = [0,0,1,1,0,1,0,1] const w: f32[9,8] = 1
+     const p: f32[6,8] = 1 const g: f32[2,8] = 1 const n: f32[8] = 1 const b: f32[8] = 1
+     e, m = com.microsoft.EmbedLayerNormalization(i, t, w, p, g, n, b) {epsilon = 0.00001} y = Add(e, x)`,
+  ],
+  [
+    'EmbedLayerNormalization with a mask, positions and the sum',
+    'x: f32[2,4,8]',
+    'y: f32, m: i32, s: f32',
+    `const i: i32[2,4] = [1,2,3,4,5,6,7,1] const k: i32[2,4] = [1,1,1,0,1,1,0,0] const o: i32[2,4] = [3,2,1,0,5,4,3,2]
+     const w: f32[9,8] = 1 const p: f32[6,8] = 1 const n: f32[8] = 1 const b: f32[8] = 1
+     e, m, s = com.microsoft.EmbedLayerNormalization(i, _, w, p, _, n, b, k, o) {epsilon = 0.00001} y = Add(e, x)`,
+  ],
+  [
     'MultiHeadAttention',
     'q: f32[2,3,8], k: f32[2,5,8], v: f32[2,5,8]',
     y,

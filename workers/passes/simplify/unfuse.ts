@@ -26,6 +26,7 @@ const rules: Readonly<Record<string, Unfuse>> = {
   Attention: attention,
   BiasAdd: ({ g, node }) => [g.add(g.add(at(node, 0), at(node, 1)), at(node, 2))],
   BiasGelu: ({ g, node }) => [gelu(g, g.add(at(node, 0), at(node, 1)))],
+  EmbedLayerNormalization: embedLayerNorm,
   FastGelu: ({ g, node }) => [tanhGelu(g, node.inputs[1] ? g.add(at(node, 0), at(node, 1)) : at(node, 0))],
   FusedConv: fusedConv,
   FusedGemm: fusedGemm,
@@ -194,15 +195,39 @@ function skipSum(g: Emitter, node: Node, bias: string): string {
 function skipLayerNorm({ g, node, number }: Fused): readonly string[] {
   const sum = skipSum(g, node, at(node, 4))
   const inputs = [sum, at(node, 2), ...(node.inputs[3] ? [at(node, 3)] : [])]
-  const [y = '', mean = '', inverse = ''] = g.append({
+  return [...layerNorm(g, node, inputs, number('epsilon', 1e-12)), sum]
+}
+
+/** Over the last axis. Outputs: the result, mean, inverse deviation. */
+const layerNorm = (g: Emitter, node: Node, inputs: readonly string[], epsilon: number): readonly string[] =>
+  g.append({
     name: node.name,
     op: 'LayerNormalization',
     domain: '',
     inputs,
     outputs: ['y', 'mean', 'inverse'].map((part) => g.fresh(`${node.outputs[0] ?? ''}.${part}`)),
-    attributes: toAttributes('LayerNormalization', '', { axis: -1, epsilon: number('epsilon', 1e-12) }),
+    attributes: toAttributes('LayerNormalization', '', { axis: -1, epsilon }),
   })
-  return [y, mean, inverse, sum]
+
+/** Words + positions + segments, normalized: the front of BERT. Outputs: the result, mask counts, the sum. */
+function embedLayerNorm({ g, node, number }: Fused): readonly (string | undefined)[] | undefined {
+  const [ids, segments, words, positions, segmentTable] = [0, 1, 2, 3, 4].map((i) => at(node, i)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
+  const length = g.squeeze(g.op('Slice', [g.op('Shape', [ids]), g.ints([1]), g.ints([2])]), [0])
+  const given = at(node, 8)
+  const places = given === '' ? g.op('Range', [g.scalar(0, 'i64'), length, g.scalar(1, 'i64')]) : given
+  const known = g.add(g.op('Gather', [words, ids]), g.op('Gather', [positions, places]))
+  const sum = segments === '' || segmentTable === '' ? known : g.add(known, g.op('Gather', [segmentTable, segments]))
+  const y = layerNorm(g, node, [sum, at(node, 5), at(node, 6)], number('epsilon', 1e-12))[0]
+  const mask = at(node, 7)
+  // Without a mask the counts are zeros.
+  const counted = mask === '' ? g.mul(ids, 0) : mask
+  return [y, g.cast(g.sum(g.cast(counted, 'i32'), [1], false), 'i32'), sum]
 }
 
 function skipRms(f: Fused): readonly (string | undefined)[] {
