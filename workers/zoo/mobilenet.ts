@@ -1,7 +1,7 @@
 import type { Graph } from '../graph/graph.ts'
 import { schemes } from './init.ts'
 import { Net, type Feature } from './layers.ts'
-import { makeDivisible, scaled, type Plan } from './plan.ts'
+import { makeDivisible, scaled, strides, type Plan } from './plan.ts'
 
 type Activation = 'relu' | 'relu6' | 'hardSwish' | 'none'
 
@@ -39,17 +39,26 @@ const v1Blocks: readonly (readonly [channels: number, stride: number])[] = [
   [1024, 1],
 ]
 
-export function mobilenetV1(plan: Plan): Graph {
-  const net = new Net(plan.name, plan.input, schemes.heFanOut, plan.seed)
-  const activation = 'relu'
-  let x = unit(net, net.input, 'stem', scaled(32, plan.width), { kernel: 3, stride: 2, activation })
-  v1Blocks.forEach(([channels, stride], i) => {
-    const name = `blocks.${i}`
-    x = unit(net, x, `${name}.depthwise`, x.dims[0] ?? 1, { kernel: 3, stride, depthwise: true, activation })
-    x = unit(net, x, `${name}.pointwise`, scaled(channels, plan.width), { activation })
-  })
-  return net.finish(net.linear(pooled(net, x), 'fc', plan.classes, 'logits'))
-}
+/** `skipped` strides less, for small images. */
+export const mobilenetV1 =
+  (skipped = 0) =>
+  (plan: Plan): Graph => {
+    const at = strides(skipped)
+    const net = new Net(plan.name, plan.input, schemes.heFanOut, plan.seed)
+    const activation = 'relu'
+    let x = unit(net, net.input, 'stem', scaled(32, plan.width), { kernel: 3, stride: at(2), activation })
+    v1Blocks.forEach(([channels, stride], i) => {
+      const name = `blocks.${i}`
+      x = unit(net, x, `${name}.depthwise`, x.dims[0] ?? 1, {
+        kernel: 3,
+        stride: at(stride),
+        depthwise: true,
+        activation,
+      })
+      x = unit(net, x, `${name}.pointwise`, scaled(channels, plan.width), { activation })
+    })
+    return net.finish(net.linear(pooled(net, x), 'fc', plan.classes, 'logits'))
+  }
 
 interface Bottleneck {
   readonly kernel: number
@@ -92,28 +101,31 @@ const v2Stages = [
   [6, 320, 1, 1],
 ] as const
 
-export function mobilenetV2(plan: Plan): Graph {
-  const net = new Net(plan.name, plan.input, schemes.heFanOut, plan.seed)
-  const activation = 'relu6'
-  const wide = (channels: number) => makeDivisible(channels * plan.width)
-  let x = unit(net, net.input, 'stem', wide(32), { kernel: 3, stride: 2, activation })
-  let index = 0
-  for (const [expansion, channels, repeats, first] of v2Stages) {
-    for (let i = 0; i < repeats; i++) {
-      const expanded = (x.dims[0] ?? 1) * expansion
-      const stride = i === 0 ? first : 1
-      x = invertedResidual(net, x, `blocks.${index++}`, {
-        kernel: 3,
-        expanded,
-        channels: wide(channels),
-        stride,
-        activation,
-      })
+export const mobilenetV2 =
+  (skipped = 0) =>
+  (plan: Plan): Graph => {
+    const at = strides(skipped)
+    const net = new Net(plan.name, plan.input, schemes.heFanOut, plan.seed)
+    const activation = 'relu6'
+    const wide = (channels: number) => makeDivisible(channels * plan.width)
+    let x = unit(net, net.input, 'stem', wide(32), { kernel: 3, stride: at(2), activation })
+    let index = 0
+    for (const [expansion, channels, repeats, first] of v2Stages) {
+      for (let i = 0; i < repeats; i++) {
+        const expanded = (x.dims[0] ?? 1) * expansion
+        const stride = at(i === 0 ? first : 1)
+        x = invertedResidual(net, x, `blocks.${index++}`, {
+          kernel: 3,
+          expanded,
+          channels: wide(channels),
+          stride,
+          activation,
+        })
+      }
     }
+    x = unit(net, x, 'head', makeDivisible(1280 * Math.max(1, plan.width)), { activation })
+    return net.finish(net.linear(net.dropout(pooled(net, x), 'dropout', 0.2), 'fc', plan.classes, 'logits'))
   }
-  x = unit(net, x, 'head', makeDivisible(1280 * Math.max(1, plan.width)), { activation })
-  return net.finish(net.linear(net.dropout(pooled(net, x), 'dropout', 0.2), 'fc', plan.classes, 'logits'))
-}
 
 type V3Row = readonly [k: number, expanded: number, channels: number, se: 0 | 1, act: 'R' | 'H', stride: number]
 
@@ -151,16 +163,26 @@ const v3Small: readonly V3Row[] = [
 
 const mobilenetV3 =
   (rows: readonly V3Row[], hidden: number) =>
+  (skipped = 0) =>
   (plan: Plan): Graph => {
+    const at = strides(skipped)
     const net = new Net(plan.name, plan.input, schemes.heFanOut, plan.seed)
     const wide = (channels: number) => makeDivisible(channels * plan.width)
     const epsilon = 1e-3
-    let x = unit(net, net.input, 'stem', wide(16), { kernel: 3, stride: 2, activation: 'hardSwish', epsilon })
+    let x = unit(net, net.input, 'stem', wide(16), { kernel: 3, stride: at(2), activation: 'hardSwish', epsilon })
     rows.forEach(([kernel, expansion, channels, se, act, stride], i) => {
       const expanded = wide(expansion)
       const squeeze = se ? makeDivisible(expanded / 4) : undefined
       const activation = act === 'H' ? 'hardSwish' : 'relu'
-      const block = { kernel, expanded, channels: wide(channels), stride, activation, squeeze, epsilon } as const
+      const block = {
+        kernel,
+        expanded,
+        channels: wide(channels),
+        stride: at(stride),
+        activation,
+        squeeze,
+        epsilon,
+      } as const
       x = invertedResidual(net, x, `blocks.${i}`, block)
     })
     x = unit(net, x, 'head', 6 * (x.dims[0] ?? 1), { activation: 'hardSwish', epsilon })

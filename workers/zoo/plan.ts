@@ -35,3 +35,12 @@ export function makeDivisible(value: number, divisor = 8): number {
 
 /** Width number `i` of a plan. The table checks a plan's length before it is used. */
 export const widthAt = (plan: Plan, i: number): number => plan.widths[i] ?? 1
+
+/**
+ * Strides of a net made for large images, when it gets small ones: the first `skipped` that halve the maps keep their
+ * size instead, as in the usual CIFAR versions. Ask in the order of the layers.
+ */
+export function strides(skipped: number): (stride: number) => number {
+  let left = skipped
+  return (stride) => (stride > 1 && left-- > 0 ? 1 : stride)
+}

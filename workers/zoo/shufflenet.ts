@@ -5,22 +5,37 @@ import { makeDivisible, scaled, type Plan } from './plan.ts'
 
 /** Units per stage, the first of each with stride 2. */
 const repeats = [4, 8, 4]
-const groups = 3
 
-/** Output channels per stage at group 3 (Zhang et al. 2018, arXiv:1707.01083, table 1). */
-const v1Channels = [240, 480, 960]
+/** Output channels per stage by the number of groups (Zhang et al. 2018, arXiv:1707.01083, table 1). */
+const v1Channels = {
+  1: [144, 288, 576],
+  2: [200, 400, 800],
+  3: [240, 480, 960],
+  4: [272, 544, 1088],
+  8: [384, 768, 1536],
+} as const
+export type ShuffleGroups = keyof typeof v1Channels
 
 /** Channels that divide into groups of a quarter: the inner width is a quarter and grouped itself. */
-const v1Wide = (channels: number, width: number): number => makeDivisible(channels * width, 4 * groups)
+const v1Wide = (channels: number, width: number, groups: number): number =>
+  width === 1 ? channels : makeDivisible(channels * width, 4 * groups)
 
 /**
  * Grouped 1×1, shuffle, depthwise 3×3, grouped 1×1 (figure 2 b and c). With stride 2 the input's mean over 3×3 is put
  * beside the result instead of being added. The first unit's first convolution sees few channels and is not grouped.
  */
-function v1Unit(net: Net, x: Feature, name: string, channels: number, stride: number, first: boolean): Feature {
+interface V1Unit {
+  readonly channels: number
+  readonly stride: number
+  readonly groups: number
+  /** Groups of the first convolution. */
+  readonly first: number
+}
+
+function v1Unit(net: Net, x: Feature, name: string, { channels, stride, groups, first }: V1Unit): Feature {
   const inner = channels / 4
   const grown = stride === 2 ? channels - (x.dims[0] ?? 0) : channels
-  let y = net.conv(x, `${name}.conv1`, inner, { group: first ? 1 : groups, bias: false })
+  let y = net.conv(x, `${name}.conv1`, inner, { group: first, bias: false })
   y = net.relu(net.batchNorm(y, `${name}.bn1`), `${name}.relu1`)
   y = net.shuffle(y, `${name}.shuffle`, groups)
   y = net.conv(y, `${name}.conv2`, inner, { kernel: 3, stride, group: inner, bias: false })
@@ -31,9 +46,12 @@ function v1Unit(net: Net, x: Feature, name: string, channels: number, stride: nu
   return net.concat([shortcut, net.relu(y, `${name}.relu2`)], `${name}.concat`)
 }
 
-function stem(net: Net, channels: number): Feature {
-  const conv = net.conv(net.input, 'conv1', channels, { kernel: 3, stride: 2, bias: false, init: normalOf(0.01) })
-  return net.maxPool(net.relu(net.batchNorm(conv, 'bn1'), 'relu1'), 'maxpool', { kernel: 3, stride: 2, pad: 1 })
+/** Small images keep their size here: no stride, no pooling. */
+function stem(net: Net, channels: number, isSmall: boolean): Feature {
+  const stride = isSmall ? 1 : 2
+  const conv = net.conv(net.input, 'conv1', channels, { kernel: 3, stride, bias: false, init: normalOf(0.01) })
+  const x = net.relu(net.batchNorm(conv, 'bn1'), 'relu1')
+  return isSmall ? x : net.maxPool(x, 'maxpool', { kernel: 3, stride: 2, pad: 1 })
 }
 
 function head(net: Net, x: Feature, classes: number, bias: boolean): Graph {
@@ -41,17 +59,20 @@ function head(net: Net, x: Feature, classes: number, bias: boolean): Graph {
   return net.finish(net.linear(pooled, 'fc', classes, 'logits', bias))
 }
 
-export function shufflenetV1(plan: Plan): Graph {
-  const net = new Net(plan.name, plan.input, schemes.shufflenet, plan.seed)
-  let x = stem(net, v1Wide(24, plan.width))
-  repeats.forEach((count, stage) => {
-    for (let i = 0; i < count; i++) {
-      const channels = v1Wide(v1Channels[stage] ?? 0, plan.width)
-      x = v1Unit(net, x, `stage${stage + 2}.${i}`, channels, i === 0 ? 2 : 1, stage === 0 && i === 0)
-    }
-  })
-  return head(net, x, plan.classes, false)
-}
+export const shufflenetV1 =
+  (groups: ShuffleGroups, isSmall = false) =>
+  (plan: Plan): Graph => {
+    const net = new Net(plan.name, plan.input, schemes.shufflenet, plan.seed)
+    let x = stem(net, v1Wide(24, plan.width, groups), isSmall)
+    repeats.forEach((count, stage) => {
+      const channels = v1Wide(v1Channels[groups][stage] ?? 0, plan.width, groups)
+      for (let i = 0; i < count; i++) {
+        const first = stage === 0 && i === 0 ? 1 : groups
+        x = v1Unit(net, x, `stage${stage + 2}.${i}`, { channels, stride: i === 0 ? 2 : 1, groups, first })
+      }
+    })
+    return head(net, x, plan.classes, false)
+  }
 
 /** Stage widths and the last convolution's, by multiplier (Ma et al. 2018, arXiv:1807.11164, table 5). */
 const v2Channels: ReadonlyMap<number, readonly number[]> = new Map([
@@ -84,15 +105,17 @@ function v2Unit(net: Net, x: Feature, name: string, channels: number, stride: nu
   return net.shuffle(net.concat([beside, y], `${name}.concat`), `${name}.shuffle`, 2)
 }
 
-export function shufflenetV2(plan: Plan): Graph {
-  const net = new Net(plan.name, plan.input, schemes.torch, plan.seed)
-  const [first = 24, ...stages] = v2Channels.get(plan.width) ?? v2Scaled(plan.width)
-  let x = stem(net, first)
-  repeats.forEach((count, stage) => {
-    for (let i = 0; i < count; i++) {
-      x = v2Unit(net, x, `stage${stage + 2}.${i}`, stages[stage] ?? 0, i === 0 ? 2 : 1)
-    }
-  })
-  const last = net.conv(x, 'conv5', stages[3] ?? 1024, { bias: false })
-  return head(net, net.relu(net.batchNorm(last, 'bn5'), 'relu5'), plan.classes, true)
-}
+export const shufflenetV2 =
+  (isSmall = false) =>
+  (plan: Plan): Graph => {
+    const net = new Net(plan.name, plan.input, schemes.torch, plan.seed)
+    const [first = 24, ...stages] = v2Channels.get(plan.width) ?? v2Scaled(plan.width)
+    let x = stem(net, first, isSmall)
+    repeats.forEach((count, stage) => {
+      for (let i = 0; i < count; i++) {
+        x = v2Unit(net, x, `stage${stage + 2}.${i}`, stages[stage] ?? 0, i === 0 ? 2 : 1)
+      }
+    })
+    const last = net.conv(x, 'conv5', stages[3] ?? 1024, { bias: false })
+    return head(net, net.relu(net.batchNorm(last, 'bn5'), 'relu5'), plan.classes, true)
+  }

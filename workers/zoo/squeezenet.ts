@@ -18,13 +18,18 @@ const squeezes = [16, 16, 32, 32, 48, 48, 64, 64]
 
 /** `pools` are the fire modules behind which a pooling stands, beside the one behind the first convolution. */
 const squeezenet =
-  (stem: { readonly channels: number; readonly kernel: number }, pools: readonly number[]) =>
+  (
+    stem: { readonly channels: number; readonly kernel: number; readonly isSmall?: boolean },
+    pools: readonly number[],
+  ) =>
   (plan: Plan): Graph => {
     const net = new Net(plan.name, plan.input, schemes.squeezenet, plan.seed)
     const pool = { kernel: 3, stride: 2, ceil: true }
-    const { channels, kernel } = stem
-    let x = net.conv(net.input, 'conv1', scaled(channels, plan.width), { kernel, stride: 2, pad: 0 })
-    x = net.maxPool(net.relu(x, 'relu1'), 'pool1', pool)
+    const { channels, kernel, isSmall } = stem
+    // Small images keep their size in front: no stride, no pooling.
+    const first = isSmall ? { kernel } : { kernel, stride: 2, pad: 0 }
+    let x = net.relu(net.conv(net.input, 'conv1', scaled(channels, plan.width), first), 'relu1')
+    if (!isSmall) x = net.maxPool(x, 'pool1', pool)
     squeezes.forEach((squeeze, i) => {
       const index = i + 2
       x = fire(net, x, `fire${index}`, scaled(squeeze, plan.width), scaled(4 * squeeze, plan.width))
@@ -37,3 +42,4 @@ const squeezenet =
 
 export const squeezenet10 = squeezenet({ channels: 96, kernel: 7 }, [4, 8])
 export const squeezenet11 = squeezenet({ channels: 64, kernel: 3 }, [3, 5])
+export const squeezenetCifar = squeezenet({ channels: 64, kernel: 3, isSmall: true }, [3, 5])

@@ -38,6 +38,29 @@ describe('parameters and multiply-accumulates', () => {
     expect(countOf('resnet-56', { widths: b })).toEqual({ params: 735_712, macs: 90_907_264 })
   })
 
+  // Table 1 of the paper counts everything but the classifier: 143, 140, 137, 133 and 137 million.
+  test.each([
+    ['shufflenet-v1-g1', 576, 143],
+    ['shufflenet-v1-g2', 800, 140],
+    ['shufflenet-v1', 960, 137],
+    ['shufflenet-v1-g4', 1088, 133],
+    ['shufflenet-v1-g8', 1536, 137],
+  ] as const)('%s has the complexity of Zhang et al., table 1', (id, channels, millions) => {
+    expect(Math.round(((countOf(id).macs ?? NaN) - 1000 * channels) / 1e6)).toBe(millions)
+  })
+
+  test.each([
+    ['squeezenet-cifar', 'squeezenet-1.1'],
+    ['mobilenet-v1-cifar', 'mobilenet-v1'],
+    ['mobilenet-v2-cifar', 'mobilenet-v2'],
+    ['mobilenet-v3-large-cifar', 'mobilenet-v3-large'],
+    ['mobilenet-v3-small-cifar', 'mobilenet-v3-small'],
+    ['shufflenet-v1-cifar', 'shufflenet-v1'],
+    ['shufflenet-v2-cifar', 'shufflenet-v2'],
+  ] as const)('%s has the weights of %s for ten classes', (id, large) => {
+    expect(countOf(id).params).toBe(countOf(large, { classes: 10 }).params)
+  })
+
   // The literature gives multiply-accumulates rounded, so they are compared as it prints them.
   test.each<[ZooId, ZooOptions, number, string]>([
     ['lenet-300-100', {}, 266_610, '0.3'],

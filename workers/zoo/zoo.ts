@@ -5,7 +5,7 @@ import { mobilenetV1, mobilenetV2, mobilenetV3Large, mobilenetV3Small } from './
 import { scaled, type Plan, type ZooOptions } from './plan.ts'
 import { resnet18, resnet50, resnetCifar, resnetCifarWidths, resnetWidths } from './resnet.ts'
 import { shufflenetV1, shufflenetV2 } from './shufflenet.ts'
-import { squeezenet10, squeezenet11 } from './squeezenet.ts'
+import { squeezenet10, squeezenet11, squeezenetCifar } from './squeezenet.ts'
 import { alexnet, vgg16, vgg16Cifar, vgg19Cifar, vggStages, vggWidths } from './vgg.ts'
 
 /** A net as the zoo lists it. `params` counts what is trained, `macs` the multiply-accumulates of one image. */
@@ -170,7 +170,7 @@ const rows = {
     source: 'Howard et al. 2017, arXiv:1704.04861',
     params: 4_231_976,
     macs: 568_740_352,
-    architecture: mobilenetV1,
+    architecture: mobilenetV1(),
   },
   'mobilenet-v2': {
     ...imagenet,
@@ -178,7 +178,7 @@ const rows = {
     source: 'Sandler et al. 2018, arXiv:1801.04381, as in torchvision',
     params: 3_504_872,
     macs: 300_774_272,
-    architecture: mobilenetV2,
+    architecture: mobilenetV2(),
   },
   'mobilenet-v3-large': {
     ...imagenet,
@@ -186,7 +186,7 @@ const rows = {
     source: 'Howard et al. 2019, arXiv:1905.02244, as in torchvision',
     params: 5_483_032,
     macs: 216_589_760,
-    architecture: mobilenetV3Large,
+    architecture: mobilenetV3Large(),
   },
   'mobilenet-v3-small': {
     ...imagenet,
@@ -194,7 +194,7 @@ const rows = {
     source: 'Howard et al. 2019, arXiv:1905.02244, as in torchvision',
     params: 2_542_856,
     macs: 56_510_400,
-    architecture: mobilenetV3Small,
+    architecture: mobilenetV3Small(),
   },
   'shufflenet-v1': {
     ...imagenet,
@@ -202,7 +202,7 @@ const rows = {
     source: "Zhang et al. 2018, arXiv:1707.01083, initialized as the authors' code",
     params: 1_864_728,
     macs: 137_460_672,
-    architecture: shufflenetV1,
+    architecture: shufflenetV1(3),
   },
   'shufflenet-v2': {
     ...imagenet,
@@ -210,7 +210,95 @@ const rows = {
     source: 'Ma et al. 2018, arXiv:1807.11164, as in torchvision',
     params: 2_278_604,
     macs: 144_907_992,
-    architecture: shufflenetV2,
+    architecture: shufflenetV2(),
+  },
+  'shufflenet-v1-g1': {
+    ...imagenet,
+    title: 'ShuffleNet V1 (1 group)',
+    source: "Zhang et al. 2018, arXiv:1707.01083, initialized as the authors' code",
+    params: 1_530_936,
+    macs: 143_078_976,
+    architecture: shufflenetV1(1),
+  },
+  'shufflenet-v1-g2': {
+    ...imagenet,
+    title: 'ShuffleNet V1 (2 groups)',
+    source: "Zhang et al. 2018, arXiv:1707.01083, initialized as the authors' code",
+    params: 1_732_848,
+    macs: 140_836_512,
+    architecture: shufflenetV1(2),
+  },
+  'shufflenet-v1-g4': {
+    ...imagenet,
+    title: 'ShuffleNet V1 (4 groups)',
+    source: "Zhang et al. 2018, arXiv:1707.01083, initialized as the authors' code",
+    params: 1_967_344,
+    macs: 134_339_776,
+    architecture: shufflenetV1(4),
+  },
+  'shufflenet-v1-g8': {
+    ...imagenet,
+    title: 'ShuffleNet V1 (8 groups)',
+    source: "Zhang et al. 2018, arXiv:1707.01083, initialized as the authors' code",
+    params: 2_433_768,
+    macs: 138_365_952,
+    architecture: shufflenetV1(8),
+  },
+  'squeezenet-cifar': {
+    ...cifar,
+    title: 'SqueezeNet 1.1 for CIFAR',
+    source: 'Iandola et al. 2016, arXiv:1602.07360, with the first stride and pooling left out',
+    params: 727_626,
+    macs: 88_735_744,
+    architecture: squeezenetCifar,
+  },
+  'mobilenet-v1-cifar': {
+    ...cifar,
+    title: 'MobileNet V1 for CIFAR',
+    source: 'Howard et al. 2017, arXiv:1704.04861, with the first stride left out',
+    params: 3_217_226,
+    macs: 46_354_432,
+    architecture: mobilenetV1(1),
+  },
+  'mobilenet-v2-cifar': {
+    ...cifar,
+    title: 'MobileNet V2 for CIFAR',
+    source: 'Sandler et al. 2018, arXiv:1801.04381, with the first two strides left out',
+    params: 2_236_682,
+    macs: 87_976_448,
+    architecture: mobilenetV2(2),
+  },
+  'mobilenet-v3-large-cifar': {
+    ...cifar,
+    title: 'MobileNet V3 Large for CIFAR',
+    source: 'Howard et al. 2019, arXiv:1905.02244, with the first two strides left out',
+    params: 4_214_842,
+    macs: 66_459_008,
+    architecture: mobilenetV3Large(2),
+  },
+  'mobilenet-v3-small-cifar': {
+    ...cifar,
+    title: 'MobileNet V3 Small for CIFAR',
+    source: 'Howard et al. 2019, arXiv:1905.02244, with the first two strides left out',
+    params: 1_528_106,
+    macs: 17_507_328,
+    architecture: mobilenetV3Small(2),
+  },
+  'shufflenet-v1-cifar': {
+    ...cifar,
+    title: 'ShuffleNet V1 (3 groups) for CIFAR',
+    source: 'Zhang et al. 2018, arXiv:1707.01083, with the first stride and pooling left out',
+    params: 914_328,
+    macs: 42_590_592,
+    architecture: shufflenetV1(3, true),
+  },
+  'shufflenet-v2-cifar': {
+    ...cifar,
+    title: 'ShuffleNet V2 for CIFAR',
+    source: 'Ma et al. 2018, arXiv:1807.11164, with the first stride and pooling left out',
+    params: 1_263_854,
+    macs: 45_002_112,
+    architecture: shufflenetV2(true),
   },
 } as const satisfies Readonly<Record<string, Row>>
 

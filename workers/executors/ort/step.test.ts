@@ -31,18 +31,9 @@ const small: Readonly<Partial<Record<ZooId, ZooOptions>>> = {
   'resnet-18': { width: 0.1, inputDims: [3, 64, 64] },
   'resnet-50': { width: 0.06, inputDims: [3, 64, 64] },
   ...Object.fromEntries(
-    (
-      [
-        'squeezenet-1.0',
-        'squeezenet-1.1',
-        'mobilenet-v1',
-        'mobilenet-v2',
-        'mobilenet-v3-large',
-        'mobilenet-v3-small',
-        'shufflenet-v1',
-        'shufflenet-v2',
-      ] as const
-    ).map((id) => [id, { width: 0.25, inputDims: [3, 64, 64] }]),
+    (Object.keys(zoo) as ZooId[])
+      .filter((id) => /^(squeeze|mobile|shuffle)net/.test(id))
+      .map((id) => [id, { width: 0.25, inputDims: id.endsWith('-cifar') ? [3, 16, 16] : [3, 64, 64] }]),
   ),
 }
 
