@@ -1,5 +1,6 @@
 import { distil } from './distil.ts'
 import { benchmarkOpening } from './open.ts'
+import { prune } from './prune.ts'
 import type { Topic } from './topic.ts'
 import { losses } from './losses.ts'
 import { train } from './train.ts'
@@ -8,7 +9,7 @@ import { train } from './train.ts'
  * `npm run bench -- [topic …] [--peers] [name …]`: every topic unless some are named; with `--peers` the Python
  * programs of `peers/` do the same work in turn with ours. Results are kept in BENCHMARKS.md.
  */
-const topics: Readonly<Record<string, Topic>> = { train, distil, losses, open: benchmarkOpening }
+const topics: Readonly<Record<string, Topic>> = { train, distil, losses, open: benchmarkOpening, prune }
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const named = words.filter((word) => word in topics)

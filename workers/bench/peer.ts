@@ -7,7 +7,17 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** What the programs under `peers/` need. */
-const packages = ['torch', 'numpy', 'onnx', 'onnxruntime', 'onnxscript', 'sympy', 'tensorly', 'torch-pruning']
+const packages = [
+  'torch',
+  'numpy',
+  'onnx',
+  'onnxruntime',
+  'onnxscript',
+  'sympy',
+  'tensorly',
+  'torch-pruning',
+  'torchvision',
+]
 
 /**
  * A Python program of `peers/` that does one piece of work for every line it gets, and answers each with a line of

@@ -2,7 +2,7 @@ import { hashSeed, mulberry32 } from '../../graph/random.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 
 import type { Group, Member } from './groups.ts'
-import { elementsOf, rowsOf, sumSlices } from './weights.ts'
+import { elementsOf, normSlices, rowsOf, sumSlices } from './weights.ts'
 
 /** A constant by its name. */
 export interface Named {
@@ -55,6 +55,11 @@ const magnitude = (term: (w: number, context: ScoreContext) => number): LocalSco
     isScored(member, context) ? sumSlices(member.constant.tensor, member.axis, (w) => term(w, context)) : undefined
 }
 
+const norm =
+  (power: 1 | 2): LocalScore =>
+  (member, context) =>
+    isScored(member, context) ? normSlices(member.constant.tensor, member.axis, power) : undefined
+
 /** Σ_j ‖W_i − W_j‖₂ over the filters of a layer: small means the others can stand in for it. */
 function distances(member: Member): Float64Array | undefined {
   if (!has(member, 'out')) return undefined
@@ -102,12 +107,12 @@ export const criteria = {
       return Float64Array.from({ length: group.size }, random)
     },
   },
-  l1: { title: 'L1 norm', source: 'Li et al. 2017, arXiv:1608.08710', needs: 'nothing', local: magnitude(Math.abs) },
+  l1: { title: 'L1 norm', source: 'Li et al. 2017, arXiv:1608.08710', needs: 'nothing', local: norm(1) },
   l2: {
     title: 'L2 norm',
     source: 'Fang et al. 2023, arXiv:2301.12900, eq. 4; squares without a root, as Torch-Pruning',
     needs: 'nothing',
-    local: magnitude((w) => w * w),
+    local: norm(2),
   },
   lp: {
     title: 'Lp norm',
@@ -131,7 +136,7 @@ export const criteria = {
     title: 'LAMP',
     source: 'Lee et al. 2021, arXiv:2010.07611, over channels as Torch-Pruning',
     needs: 'nothing',
-    local: magnitude((w) => w * w),
+    local: norm(2),
   },
   taylor: {
     title: 'Taylor, first order',
