@@ -51,7 +51,8 @@ const fields = [
   'calibration',
   'convolutions',
   'exclude',
-  'format',
+  'biasCorrection',
+  'equalize',
   'maxDrop',
   'method',
   'mode',
@@ -79,7 +80,8 @@ const quantizing = (command: Command): Command =>
     .option('--convolutions', 'dynamic and weights: convolutions too')
     .option('--exclude <layers...>', 'layers that stay in float')
     .option('--optimize <goal>', 'size, or latency: never slower than the float model')
-    .option('--format <format>', 'qdq or qoperator')
+    .option('--equalize', 'balance the channels of layers that follow each other first')
+    .option('--bias-correction <how>', 'none or empirical')
     .option('--weight-bits <n>', '2 to 7: fewer than int8 has, on int8 kernels', count)
     .option('--epochs <n>', 'qat: passes over the training set', count)
     .option('--batch <n>', 'qat: samples per step', count)

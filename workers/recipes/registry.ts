@@ -1,6 +1,7 @@
 import { adaround } from './steps/adaround.ts'
 import { cluster } from './steps/cluster.ts'
 import { distil } from './steps/distil.ts'
+import { equalize } from './steps/equalize.ts'
 import { factorize } from './steps/factorize.ts'
 import { insertBatchnorm } from './steps/insert-batchnorm.ts'
 import { packing } from './steps/pack.ts'
@@ -19,6 +20,7 @@ export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntri
     adaround,
     cluster,
     distil,
+    equalize,
     factorize,
     insertBatchnorm,
     packing,

@@ -25,3 +25,6 @@ export {
 export { toFloat16, type Float16Report } from './float16.ts'
 export { existingQuantization, type ExistingQuantization } from './existing.ts'
 export { fakeQuantize, trainedQuantization, type FakeOptions, type FakeQuantized } from './fake.ts'
+export { absorbHighBias, type AbsorbReport, type Moments } from './absorb.ts'
+export { equalizeLayers, type EqualizedPair, type EqualizeOptions, type EqualizeReport } from './equalize.ts'
+export { withBiases, withShiftedBias } from './biases.ts'

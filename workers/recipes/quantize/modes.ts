@@ -3,11 +3,13 @@ import type { Graph } from '../../graph/graph.ts'
 import { gramMatrices, outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
 import {
   BLOCK_OPSET,
+  equalizeLayers,
   matrixLayers,
   prepareForQuantization,
   quantizeDynamic,
   quantizeWeights,
   toFloat16,
+  withBiases,
   type WeightOnlyOptions,
 } from '../../passes/index.ts'
 import type { StepContext } from '../step.ts'
@@ -20,8 +22,7 @@ type Mode = (context: StepContext, options: QuantizeOptions) => Promise<Quantize
 
 /** What each mode does with the model at hand. */
 export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
-  static: (context, options) =>
-    quantizeStatically(context, prepareForQuantization(context.model.graph, opsetFor(options)), options),
+  static: (context, options) => quantizeStatically(context, preparedFor(context, options), options),
   dynamic: async (context, options) => {
     const graph = prepareForQuantization(context.model.graph)
     const { perChannel, reduceRange, weightRange } = options
@@ -51,6 +52,17 @@ export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
     const { graph: quantized, report } = toFloat16(graph, new Set(options.exclude))
     return finished(context, graph, quantized, report, options, report.warnings)
   },
+}
+
+/** The float graph as the options want it before it is quantized. */
+function preparedFor(context: StepContext, options: QuantizeOptions): Graph {
+  const plain = prepareForQuantization(context.model.graph, opsetFor(options))
+  const based = options.biasCorrection === 'none' ? plain : withBiases(plain)
+  if (!options.equalize) return based
+  const { graph, report } = equalizeLayers(based, { replaceRelu6: options.replaceRelu6 })
+  const { pairs, rounds, replaced } = report
+  context.journal.event('equalized', { pairs: pairs.length, rounds, replaced })
+  return graph
 }
 
 const weightOnly = (options: QuantizeOptions): WeightOnlyOptions => ({

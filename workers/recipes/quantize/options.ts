@@ -49,11 +49,16 @@ export const QuantizeOptions = z.strictObject({
     ),
   ...SchemeOptions.shape,
   ...CalibrationOptions.shape,
+  equalize: z.boolean().default(false).describe('Balance the channels of layers that follow each other first'),
+  replaceRelu6: z
+    .boolean()
+    .default(false)
+    .describe('equalize: turn Relu6 into Relu, which scales with its input but is another function'),
+  biasCorrection: z
+    .enum(['none', 'empirical'])
+    .default('none')
+    .describe('Add what quantization takes from the mean of every channel to the biases, layer by layer'),
   floatOutputs: z.boolean().default(true).describe('Let a last Gemm or MatMul put out float, at no cost'),
-  format: z
-    .enum(['qdq', 'qoperator'])
-    .default('qdq')
-    .describe('Pairs of QuantizeLinear and DequantizeLinear, or integer operators'),
   exclude: z.array(z.string()).default([]).describe('Layers that stay in float, by name'),
   excludeOps: z.array(z.string()).default([]).describe('Operators that stay in float'),
   rest: z.boolean().default(false).describe('Quantize what a quantized model still has in float'),

@@ -3,6 +3,7 @@ import { preprocessingFor } from '../../datasets/index.ts'
 import type { Calibrated } from '../../measure/calibrate/index.ts'
 import type { Evaluation } from '../../measure/accuracy.ts'
 import {
+  correctBiases,
   dequantizedValue,
   layerSpeeds,
   outputSqnr,
@@ -116,8 +117,10 @@ class StaticRun {
     const speeds = this.#options.optimize === 'latency' ? await this.#speeds() : []
     const slow = new Set(speeds.filter((s) => s.int8Ms >= s.floatMs).map((s) => s.layer))
     const found = await this.#meetDrop(check, baseline, slow)
-    const { graph, report } = this.#write(found.float)
-    const accuracy = baseline && check && (found.accuracy ?? (await this.#compare(check, baseline, graph)))
+    const { graph: written, report, plan } = this.#write(found.float)
+    const { graph, layers: corrected } = await this.#corrected(written, plan)
+    const known = corrected ? undefined : found.accuracy
+    const accuracy = baseline && check && (known ?? (await this.#compare(check, baseline, graph)))
     const sqnr = this.#options.diagnose ? await this.#diagnose(graph, report) : undefined
     return {
       graph,
@@ -134,6 +137,7 @@ class StaticRun {
         float: [...found.float],
         absorbed: report.absorbed,
         left: report.left,
+        ...(corrected ? { biasCorrection: corrected } : {}),
         ...(found.search ? { search: found.search } : {}),
       },
     }
@@ -219,8 +223,8 @@ class StaticRun {
     return rows.toSorted((a, b) => a.sqnr - b.sqnr)
   }
 
-  #samples(): CalibrationData {
-    const { diagnoseSamples: samples, calibrationBatch: batch, preprocessing } = this.#options
+  #samples(samples = this.#options.diagnoseSamples): CalibrationData {
+    const { calibrationBatch: batch, preprocessing } = this.#options
     const { data, seed } = this.#context
     return samplesOf(this.#graph, calibrationSplit(data), {
       samples,
@@ -228,6 +232,14 @@ class StaticRun {
       seed: seed + 1,
       preprocessing: preprocessingFor(data, this.#context.model, preprocessing),
     })
+  }
+
+  async #corrected(graph: Graph, plan: QuantPlan) {
+    if (this.#options.biasCorrection === 'none') return { graph, layers: undefined }
+    const layers = plan.weights.map((site) => site.node)
+    return correctBiases(this.#context, this.#graph, graph, layers, this.#samples(this.#options.samples), (done) =>
+      this.#progress('correct biases', done, layers.length),
+    )
   }
 
   /** Noise at the output of every layer with all layers before it in integers too. */

@@ -8,6 +8,7 @@ import { parse } from '../../graph/parse.ts'
 import { withNoise } from '../../testing/noise.ts'
 import { blobs, stepContext } from '../../testing/step-context.ts'
 import { adaround } from './adaround.ts'
+import { equalize } from './equalize.ts'
 import { qat } from './qat.ts'
 import { quantize } from './quantize.ts'
 import { train } from './train.ts'
@@ -73,6 +74,7 @@ describe('the quantize step', () => {
     ['one scale per weight, 7 bits', { perChannel: false, reduceRange: true }],
     ['uint8 weights, float bias', { weights: 'u8', perChannel: false, bias: 'float' }],
     ['least-squares weights', { weightRange: 'mse' }],
+    ['layers equalized and biases corrected', { equalize: true, biasCorrection: 'empirical', perChannel: false }],
   ])('static with %s', async (_name, options) => {
     const { result, report } = await run({ ...options, diagnose: false })
     expect((await accuracyOf(model)) - (await accuracyOf(result))).toBeLessThanOrEqual(0.02)
@@ -149,6 +151,12 @@ describe('the quantize step', () => {
     )
     await expect(run({}, flat)).rejects.toMatchObject({ code: 'data.shape' })
   })
+})
+
+test('the equalize step leaves what a model says as it was', async () => {
+  const { model: equal, report } = await equalize.run(stepContext(model, data), equalize.options.parse({}))
+  expect(report['pairs']).toEqual([['c', 'e']])
+  expect(await accuracyOf(equal)).toBe(await accuracyOf(model))
 })
 
 describe('training for few bits', () => {

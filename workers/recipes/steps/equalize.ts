@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { attributesOf } from '../../graph/attributes.ts'
+import type { Graph } from '../../graph/graph.ts'
+import { numbersOf } from '../../graph/tensor.ts'
+import { absorbHighBias, equalizeLayers, prepareForQuantization, withBiases, type Moments } from '../../passes/index.ts'
+import { step } from '../step.ts'
+
+const EqualizeOptions = z.strictObject({
+  rounds: z.number().int().min(1).default(30).describe('Most rounds over all pairs of layers'),
+  replaceRelu6: z
+    .boolean()
+    .default(false)
+    .describe('Turn Relu6 into Relu, which scales with its input but is another function'),
+  absorbHighBias: z
+    .boolean()
+    .default(false)
+    .describe('Move biases that lie three deviations above zero to the next layer; needs batch normalizations'),
+})
+
+/** Mean β and deviation |γ| of what a batch normalization puts out, by the name of that value. */
+function normalizedMoments(graph: Graph): Map<string, Moments> {
+  const moments = new Map<string, Moments>()
+  for (const node of graph.nodes) {
+    if (node.op !== 'BatchNormalization' || attributesOf(node, 'BatchNormalization').training_mode === 1) continue
+    const [gamma, beta] = [1, 2].map((i) => graph.initializers.get(node.inputs[i] ?? ''))
+    if (!gamma || !beta) continue
+    moments.set(node.outputs[0] ?? '', { mean: numbersOf(beta), deviation: numbersOf(gamma).map(Math.abs) })
+  }
+  return moments
+}
+
+export const equalize = step({
+  id: 'equalize',
+  family: 'quantization',
+  title: 'Equalize layers',
+  help: 'Folds batch normalizations and balances the channels of layers that follow each other, so that one scale fits all of them. The function stays the same.',
+  source: 'Nagel et al. 2019, arXiv:1906.04721',
+  options: EqualizeOptions,
+  run: async ({ model }, options) => {
+    const moments = normalizedMoments(model.graph)
+    const { graph, report } = equalizeLayers(withBiases(prepareForQuantization(model.graph)), options)
+    const { pairs, rounds, replaced } = report
+    const summary = { pairs: pairs.map(({ first, second }) => [first, second]), rounds, replaced }
+    if (!options.absorbHighBias) return { model: { ...model, graph }, report: summary }
+    // Channels were divided by their factors, and so were their moments.
+    for (const { first, factors } of pairs) {
+      const value = graph.nodes.find((node) => node.name === first)?.outputs[0] ?? ''
+      const found = moments.get(value)
+      const scaled = (values: readonly number[]) => values.map((v, c) => v / (factors[c] ?? 1))
+      if (found) moments.set(value, { mean: scaled(found.mean), deviation: scaled(found.deviation) })
+    }
+    const absorbed = absorbHighBias(graph, moments)
+    return { model: { ...model, graph: absorbed.graph }, report: { ...summary, absorbed: absorbed.report.absorbed } }
+  },
+})
