@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { alambicHome } from '../../workers/protocol/files/home.ts'
 import type { RunSummary } from '../../workers/protocol/studio.ts'
 import { runningStudio } from '../web/keys.ts'
 import { startBrowserStudio, type BrowserStudio } from '../web/studio.ts'
+import { runDesktop } from './desktop.ts'
 import { fetchElectron } from './fetch-electron.ts'
 import { ensurePages } from './pages.ts'
 import { ProgressPrinter } from './progress.ts'
@@ -32,7 +32,10 @@ export async function studio(command: StudioCommand = {}): Promise<void> {
   const electron = wantsDesktop ? (electronProgram(root) ?? (await fetchElectron(root))) : undefined
   ensurePages(root)
   const shell = chooseShell({ ...around, electron })
-  if (shell.kind === 'desktop' && wantsDesktop) return openDesktop(shell.electron)
+  if (shell.kind === 'desktop' && wantsDesktop) {
+    process.exitCode = await runDesktop(root, shell.electron, [])
+    return
+  }
   const running = runningStudio(alambicHome())
   if (running !== undefined) {
     say(`The studio is open already: ${running}`)
@@ -47,12 +50,6 @@ export async function studio(command: StudioCommand = {}): Promise<void> {
     return untilInterrupted(opened)
   }
   await inTerminal(opened)
-}
-
-async function openDesktop(electron: string): Promise<void> {
-  const child = spawn(electron, [root], { stdio: 'inherit' })
-  const [code] = (await once(child, 'exit')) as [number | null]
-  process.exitCode = code ?? ExitCode.failed
 }
 
 function openBrowser(address: string): void {
