@@ -4,6 +4,7 @@ import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addFactorizing } from './factorize.ts'
 import { addStudents } from './student.ts'
+import { addOptimizing } from './optimize.ts'
 import { addPacking } from './pack.ts'
 import { addReplay } from './replay.ts'
 import { addQuantizing } from './quantize.ts'
@@ -78,6 +79,7 @@ function commands(): Command {
   addFactorizing(program)
   addPacking(program)
   addReplay(program)
+  addOptimizing(program)
   addQuantizing(program)
   addLists(program)
   addStudio(program)

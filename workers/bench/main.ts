@@ -1,15 +1,25 @@
 import { distil } from './distil.ts'
 import { benchmarkOpening } from './open.ts'
 import { prune } from './prune.ts'
+import { benchmarkPacking } from './pack.ts'
 import type { Topic } from './topic.ts'
 import { losses } from './losses.ts'
 import { train } from './train.ts'
+import { benchmarkTucker } from './tucker.ts'
 
 /*
  * `npm run bench -- [topic …] [--peers] [name …]`: every topic unless some are named; with `--peers` the Python
  * programs of `peers/` do the same work in turn with ours. Results are kept in BENCHMARKS.md.
  */
-const topics: Readonly<Record<string, Topic>> = { train, distil, losses, open: benchmarkOpening, prune }
+const topics: Readonly<Record<string, Topic>> = {
+  train,
+  distil,
+  losses,
+  prune,
+  open: benchmarkOpening,
+  tucker: benchmarkTucker,
+  pack: benchmarkPacking,
+}
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const named = words.filter((word) => word in topics)

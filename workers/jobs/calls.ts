@@ -27,6 +27,7 @@ import { packCall, unpackCall } from './pack.ts'
 import { describeCall, planCall } from './plan.ts'
 import { evaluatePoint, exportPoint, samples } from './points.ts'
 import { groupsReport, pruneCall } from './prune.ts'
+import { optimizeCall } from './optimize.ts'
 import { replayCall } from './replay.ts'
 import { runRecipe } from './run.ts'
 import { selfTest } from './self-test.ts'
@@ -64,6 +65,8 @@ const handlers: Handlers = {
   },
   compare: compareCall,
   prune: pruneCall,
+  optimize: async (request, { executor, listener, stopping, leaving }) =>
+    optimizeCall(request, { executor: await executor(), listener, stopping, leaving }),
   replay: async (request, { executor, listener, stopping, leaving }) =>
     replayCall(request, { executor: await executor(), listener, stopping, leaving }),
   factorize: factorizeCall,

@@ -122,6 +122,30 @@ export const PruneRequest = Compute.extend({
 })
 export type PruneRequest = z.input<typeof PruneRequest>
 
+/** A search for the recipe that meets a target. */
+export const OptimizeRequest = Compute.extend({
+  model: Reference,
+  data: Reference,
+  /** `macs=50%`, `latency=1.5` (ms), `bytes=25%`, `packed=30000`, `params=100000`. */
+  target: z.string(),
+  /** Largest accuracy that may be lost, 0 to 1. */
+  maxDrop: z.number().min(0).max(1).default(0.01),
+  /** How long the search may take; a trial that runs is finished. */
+  seconds: z.number().positive().default(600),
+  /** Epochs of the first rung that trains; each further one has three times as many. */
+  epochs: z.number().int().min(1).default(1),
+  /** Rungs that train. */
+  rungs: z.number().int().min(0).max(5).default(2),
+  /** Samples that the map of single layers is made with. */
+  samples: z.number().int().min(1).default(512),
+  /** Where everything is kept; a search goes on with what is there. */
+  folder: z.string(),
+  output: z.string().optional(),
+  seed: z.number().int().default(42),
+  limit: z.number().int().min(1).optional(),
+})
+export type OptimizeRequest = z.input<typeof OptimizeRequest>
+
 /** A finished run once more, in another folder. */
 export const ReplayRequest = z.object({ run: z.string().min(1), folder: z.string().min(1) })
 export type ReplayRequest = z.input<typeof ReplayRequest>
@@ -226,6 +250,7 @@ export const calls = {
   inspect: InspectRequest,
   compare: CompareRequest,
   prune: PruneRequest,
+  optimize: OptimizeRequest,
   replay: ReplayRequest,
   factorize: FactorizeRequest,
   student: StudentRequest,

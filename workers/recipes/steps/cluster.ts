@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { preprocessorFor, withPreprocessing } from '../../datasets/index.ts'
+import { preprocessingFor, withPreprocessing } from '../../datasets/index.ts'
 import { arrayOf } from '../../graph/tensor.ts'
 import { initializations, kMeans, type KMeansOptions } from '../../passes/cluster/kmeans.ts'
 import { hold, settle, type Sharing } from '../../passes/cluster/share.ts'
@@ -28,7 +28,7 @@ type ClusterOptions = z.output<typeof ClusterOptions>
 
 async function run(context: StepContext, options: ClusterOptions): Promise<StepResult> {
   const { model, data } = context
-  const preprocessing = options.preprocessing ?? preprocessorFor(data, model.graph)
+  const preprocessing = preprocessingFor(data, model, options.preprocessing)
   const weights = layerWeights(model.graph)
   const { shared, layers } = share(weights, options, context.seed)
   const held = hold(

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { preprocessorFor, withPreprocessing } from '../../datasets/index.ts'
+import { preprocessingFor, withPreprocessing } from '../../datasets/index.ts'
 import { hold, settle } from '../../passes/cluster/share.ts'
 import { layerWeights } from '../../passes/layer-weights.ts'
 import { pruneMagnitude, scopes } from '../../passes/prune/magnitude.ts'
@@ -29,7 +29,7 @@ type PruneRetrainOptions = z.output<typeof PruneRetrainOptions>
 
 async function run(context: StepContext, options: PruneRetrainOptions): Promise<StepResult> {
   const { model, data } = context
-  const preprocessing = options.preprocessing ?? preprocessorFor(data, model.graph)
+  const preprocessing = preprocessingFor(data, model, options.preprocessing)
   const weights = layerWeights(model.graph)
   const { graph: pruned, layers } = pruneMagnitude(model.graph, weights, options)
   const held = hold(

@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Worker } from '../../electron/host/worker.ts'
+import type { CallName, Report } from '../protocol/worker.ts'
+import type { Trial } from './optimize.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'alambic-optimize-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+async function inWorker(name: CallName, call: object): Promise<Report> {
+  const worker = new Worker({ progress: () => undefined, event: () => undefined })
+  try {
+    return await worker.call(name, call)
+  } finally {
+    await worker.close()
+  }
+}
+
+const common = { data: 'mnist', limit: 800, threads: 1 }
+
+test('finds a recipe within the target, goes on with what is there, and names the closest when there is none', async () => {
+  const model = join(root, 'base.onnx')
+  const train = { step: 'train', epochs: 4, batch: 32, lr: 0.003, validation: 0.1 }
+  const recipe = { alambic: 1, name: 'test', steps: [train] }
+  await inWorker('run', { ...common, recipe, model: 'lenet-5@0.25', folder: join(root, 'base'), output: model })
+
+  const request = { ...common, model, maxDrop: 0.2, rungs: 1, samples: 100, seconds: 120 }
+  const folder = join(root, 'search')
+  const search = { ...request, target: 'macs=60%', folder, output: join(root, 'small.onnx') }
+  const report = await inWorker('optimize', search)
+  const found = report['found'] as Trial
+  const input = report['input'] as Trial
+  expect(found.costs.macs).toBeLessThanOrEqual(0.6 * input.costs.macs)
+  expect(found.accuracy).toBeGreaterThanOrEqual(input.accuracy - 0.2)
+  expect(readFileSync(join(root, 'small.onnx')).length).toBe(found.costs.bytes)
+  const trials = report['trials'] as readonly Trial[]
+  expect(new Set(trials.map((t) => t.epochs))).toEqual(new Set([0, 1]))
+  expect(report['sensitivity']).not.toEqual([])
+
+  const again = await inWorker('optimize', search)
+  const untimed = ({ candidate, epochs, accuracy }: Trial) => ({ candidate, epochs, accuracy })
+  expect((again['trials'] as readonly Trial[]).map(untimed)).toEqual(trials.map(untimed))
+
+  const hopeless = { ...request, target: 'params=0.1%', folder: join(root, 'hopeless'), rungs: 0 }
+  await expect(inWorker('optimize', hopeless)).rejects.toMatchObject({
+    code: 'target.infeasible',
+    expected: expect.stringContaining('params of at most') as string,
+  })
+})
