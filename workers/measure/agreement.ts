@@ -95,7 +95,8 @@ async function predictions(graph: Graph, split: Split, options: AgreementOptions
       // A net of a fixed batch can't take the last one, which is smaller.
       if (typeof fixed === 'number' && indices.length < fixed) break
       const result = (await program.run({ [input?.name ?? '']: shaped(x, graph) }))[output] as Tensor
-      if (result.dims.length < 2 || result.dims.length > 3) return { classes: new Int32Array(), count: 0 }
+      if (result.dims.length < 2 || result.dims.length > 3 || result.dims[0] !== indices.length)
+        return { classes: new Int32Array(), count: 0 }
       count = result.dims.at(-1) as number
       found.push(...largest(result, count))
     }

@@ -3,14 +3,16 @@ import type { Program, Tensors } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
 import { graphHash } from '../graph/hash.ts'
 import { sizeOf, type Tensor } from '../graph/tensor.ts'
-import { asTensor, staticShape } from '../graph/types.ts'
-import { bindDims } from '../ops/bind.ts'
+import { staticShape } from '../graph/types.ts'
 import { castFloat } from '../graph/float.ts'
+import { withBatch } from '../train/distil/batch.ts'
 import type { TeacherTap } from '../train/distil/plan.ts'
 import { toFloat32 } from '../passes/index.ts'
 import { Eta } from './eta.ts'
 import type { StepContext } from './step.ts'
 import { bytesPerSample, cacheFolder, CacheWriter, TeacherCache, type CacheKey, type Column } from './teacher-cache.ts'
+
+export { withBatch }
 
 export interface TeacherOptions {
   readonly batch: number
@@ -62,7 +64,8 @@ export async function openTeacher(
   const bound = withBatch(toFloat32(graph).graph, options.batch)
   const columns = taps.map(({ value }) => ({ value, dims: staticShape(bound.type(value))?.slice(1) ?? [] }))
   const split = context.data.splits.train
-  const refused = whyNotCached(columns, split, options)
+  const isRows = taps.every(({ value }) => staticShape(bound.type(value))?.[0] === options.batch)
+  const refused = isRows ? whyNotCached(columns, split, options) : 'its outputs do not have the samples first'
   const session = new Session(context, bound, options.batch)
   if (split && refused === undefined) {
     const cached = await openCached(context, { session, graph, split, taps, columns, options })
@@ -78,15 +81,6 @@ function whyNotCached(columns: readonly Column[], split: Split | undefined, o: T
   const limit = o.cacheLimit * 2 ** 20
   if (bytes > limit) return `it would take ${Math.ceil(bytes / 2 ** 20)} MB, more than the limit of ${o.cacheLimit} MB`
   return undefined
-}
-
-/** Binds the batch dimension of every input. */
-export function withBatch(graph: Graph, batch: number): Graph {
-  const symbols = graph.inputs.flatMap((v) => {
-    const dim = asTensor(v.type)?.shape?.[0]
-    return typeof dim === 'string' ? [dim] : []
-  })
-  return symbols.length === 0 ? graph : bindDims(graph, Object.fromEntries(symbols.map((s) => [s, batch])))
 }
 
 /** The teacher's program, compiled when it is first needed, and how fast it is. */

@@ -6,6 +6,7 @@ import { inferTypes } from '../../ops/infer.ts'
 import type { LossContext, LossTerm } from '../losses.ts'
 import { LABELS } from '../losses.ts'
 import { prepare } from '../prepare.ts'
+import { withBatch } from './batch.ts'
 import { findPairs, type Nets, type Pair } from './pairing.ts'
 import { describe, rampOf, type TermSpec } from './spec.ts'
 import type { Adapted, Sides } from './terms.ts'
@@ -124,12 +125,13 @@ function adapt(g: Emitter, spec: TermSpec, pair: Pair, at: { name: string; seed:
 /** What the losses ask of the teacher. */
 class Taps {
   readonly #teacher: Graph
-  readonly #batch: number
+  /** The same with the batch bound: sizes are numbers, wherever the samples are. */
+  readonly #bound: Graph
   readonly #values = new Set<string>()
 
   constructor(teacher: Graph, batch: number) {
     this.#teacher = teacher
-    this.#batch = batch
+    this.#bound = withBatch(teacher, batch)
   }
 
   get logits(): string {
@@ -142,8 +144,7 @@ class Taps {
 
   /** The batch input of a value of the teacher. */
   feed(value: string, feed: LossContext['feed']): string {
-    const type = asTensor(this.#teacher.type(value))
-    return feed(feedOf(value), 'f32', [this.#batch, ...(type?.shape?.slice(1) ?? [])])
+    return feed(feedOf(value), 'f32', asTensor(this.#bound.type(value))?.shape ?? [])
   }
 
   list(): TeacherTap[] {
