@@ -4,6 +4,7 @@ import { prune } from './prune.ts'
 import { benchmarkPacking } from './pack.ts'
 import type { Topic } from './topic.ts'
 import { losses } from './losses.ts'
+import { quantize } from './quantize.ts'
 import { train } from './train.ts'
 import { benchmarkTucker } from './tucker.ts'
 

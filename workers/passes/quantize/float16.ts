@@ -51,6 +51,22 @@ const safe: ReadonlySet<string> = new Set([
   'Where',
 ])
 
+/** Operators that only move values: worth converting where the values are in half already, or are a constant table. */
+const movers: ReadonlySet<string> = new Set([
+  'DepthToSpace',
+  'Expand',
+  'Flatten',
+  'Gather',
+  'Identity',
+  'Reshape',
+  'Slice',
+  'SpaceToDepth',
+  'Split',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
+])
+
 const LARGEST = 65504
 /** Half of the smallest subnormal float16: anything nearer to zero becomes zero. */
 const SMALLEST = 2 ** -25
@@ -112,6 +128,8 @@ class Converter {
 
   #isConvertible(node: Node): boolean {
     if (node.domain !== '' || !safe.has(node.op) || this.#exclude.has(layerName(node))) return false
+    const [x = ''] = node.inputs
+    if (movers.has(node.op) && !this.#halves.has(x) && !this.#graph.initializers.has(x)) return false
     return node.outputs.some((o) => isFloat32(this.#graph, o))
   }
 
