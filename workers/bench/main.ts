@@ -20,6 +20,7 @@ const topics: Readonly<Record<string, Topic>> = {
   open: benchmarkOpening,
   tucker: benchmarkTucker,
   pack: benchmarkPacking,
+  quantize,
 }
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
