@@ -1,4 +1,6 @@
 import { distil } from './distil.ts'
+import { benchmarkDeepCompression } from './deep-compression.ts'
+import { benchmarkLowRank } from './low-rank.ts'
 import { benchmarkOpening } from './open.ts'
 import { prune } from './prune.ts'
 import { benchmarkPacking } from './pack.ts'
@@ -19,6 +21,8 @@ const topics: Readonly<Record<string, Topic>> = {
   prune,
   open: benchmarkOpening,
   tucker: benchmarkTucker,
+  'low-rank': benchmarkLowRank,
+  'deep-compression': benchmarkDeepCompression,
   pack: benchmarkPacking,
   quantize,
 }
@@ -26,7 +30,9 @@ const topics: Readonly<Record<string, Topic>> = {
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const named = words.filter((word) => word in topics)
 const options = { peers: process.argv.includes('--peers'), wanted: words.filter((word) => !(word in topics)) }
-for (const name of named.length > 0 ? named : Object.keys(topics)) {
+/** Takes an hour, and therefore runs only when it is named. */
+const long: readonly string[] = ['deep-compression']
+for (const name of named.length > 0 ? named : Object.keys(topics).filter((topic) => !long.includes(topic))) {
   console.log(`\n## ${name}\n`)
   await topics[name]?.(options)
 }
