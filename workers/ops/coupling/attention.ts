@@ -31,6 +31,7 @@ export function attention(c: CouplingCall<OnnxAttention>): Coupled {
     return c.barrier('its heads are not known')
   }
   const heads = c.fresh(keys) as Int32Array
+  c.markHeads(heads)
   const repeat = queries / keys
   const at = packed ? 2 : 1
   const join = (i: number, axis: number) => joinHeads(c, c.axis(i, axis), c.shape(i)?.[axis], heads)

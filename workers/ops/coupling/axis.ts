@@ -13,6 +13,20 @@ export interface Fixed {
 /** The atoms of an axis by index, or the reason why it stays whole. */
 export type Axis = Int32Array | Fixed
 
+const repeating = new WeakSet<Int32Array>()
+
+/**
+ * The atoms of an axis of open size that repeats them: a batch of unknown size times 12 heads has 12 atoms. Whatever is
+ * cut is cut from every repetition.
+ */
+export function periodic(period: Int32Array): Int32Array {
+  const own = period.slice()
+  repeating.add(own)
+  return own
+}
+
+export const isPeriodic = (axis: Axis | undefined): axis is Int32Array => isLive(axis) && repeating.has(axis)
+
 export const fixed = (reason: string): Fixed => ({ fixed: reason })
 export const isLive = (axis: Axis | undefined): axis is Int32Array => axis instanceof Int32Array
 

@@ -33,6 +33,8 @@ export interface CouplingScope extends Scope {
   site(node: Node, input: number, roles: readonly (Role | undefined)[]): void
   product(product: Product): void
   joined(node: Node, why: string, atom: number): void
+  /** Whether a mean over channels is part of a normalization that is written out. */
+  isStatistic(node: Node): boolean
 }
 
 /** What surgery offers a rule that must change its node: which indices stay, and new constants. */
@@ -43,6 +45,8 @@ export interface Cut {
   size(axis: Axis, old: number): number
   /** Adds an int64 or other constant and returns its name. */
   constant(hint: string, tensor: Tensor): string
+  /** A name for a new value. */
+  fresh(hint: string): string
 }
 
 /** What a rule says of a node. */
@@ -130,6 +134,10 @@ export class CouplingCall<A = LooseAttributes> extends Call<A> {
     for (let i = 0; i < a.length; i++) atoms.union(a[i] as number, b[i] as number)
     this.#scope.joined(this.node, why, a[0] ?? 0)
     return a
+  }
+
+  get isStatistic(): boolean {
+    return this.#scope.isStatistic(this.node)
   }
 
   joinAll(axes: readonly Axis[], why: string): Axis {

@@ -5,6 +5,7 @@ import { axisOf } from '../shape/call.ts'
 import { concatenated, fixed, isLive, tile, type Axis } from './axis.ts'
 import type { Coupled, CouplingCall, CouplingRules, Cut } from './call.ts'
 import { depthToSpace, reshape, spaceToDepth } from './reshape.ts'
+import { patchedSizes } from './sizes.ts'
 
 function transpose(c: CouplingCall<{ readonly perm?: readonly number[] }>): Coupled {
   const axes = c.axes(0)
@@ -278,33 +279,29 @@ function expand(c: CouplingCall): Coupled {
   if (!axes || !from || !to) return c.barrier('its shapes are not known')
   const offset = to.length - axes.length
   const isWritable = to.every((dim, k) => typeof dim === 'number' || dim === from[k - offset])
+  const canPatch = isWritable || c.shape(1)?.[0] === to.length
   const out = to.map((dim, k): Axis => {
     const axis = axes[k - offset]
-    if (axis && (from[k - offset] === dim || dim === '?')) {
-      if (!isWritable) c.pin(axis, 'several of its sizes are open')
-      return axis
-    }
-    return isWritable ? c.fresh(dim) : fixed(`${c.label}: several of its sizes are open`)
+    const stays = axis && (from[k - offset] === dim || dim === '?')
+    if (!canPatch) c.pin(axis, 'its sizes are computed in the graph')
+    if (stays) return axis
+    return canPatch ? c.fresh(dim) : fixed(`${c.label}: its sizes are computed in the graph`)
   })
+  if (!isWritable) return { outputs: [out], ...(canPatch ? { cut: patchedSizes(1, to, out) } : {}) }
   const newShape = (cut: Cut, node: Node): readonly Node[] => {
     // A target of 1 keeps what the input has.
     const dims = to.map((dim, k) => (typeof dim === 'number' ? cut.size(out[k] as Axis, dim) : 1))
     return [{ ...node, inputs: [node.inputs[0] ?? '', cut.constant(`${node.name}.shape`, i64(dims))] }]
   }
-  return { outputs: [out], ...(isWritable ? { cut: newShape } : {}) }
+  return { outputs: [out], cut: newShape }
 }
 
-/** A tensor of one number of a constant shape. */
+/** A tensor of one number: its channels go with what they meet. */
 function constantOfShape(c: CouplingCall): Coupled {
   const to = c.outShape()
-  const isConstant = c.constant(0) !== undefined && to?.every((dim) => typeof dim === 'number')
-  if (!to || !isConstant) return { outputs: [to?.map(() => fixed(`${c.label}: its shape is computed in the graph`))] }
+  if (!to) return { outputs: [undefined] }
   const out = to.map((dim) => c.fresh(dim))
-  const newShape = (cut: Cut, node: Node): readonly Node[] => {
-    const dims = to.map((dim, k) => cut.size(out[k] as Axis, dim))
-    return [{ ...node, inputs: [cut.constant(`${node.name}.shape`, i64(dims))] }]
-  }
-  return { outputs: [out], cut: newShape }
+  return { outputs: [out], cut: patchedSizes(0, to, out) }
 }
 
 function repeated(c: CouplingCall): Coupled {
@@ -321,20 +318,15 @@ function resize(c: CouplingCall): Coupled {
   if (!axes || !from || !to) return c.barrier('its shapes are not known')
   const sizesAt = c.node.op === 'Resize' && c.has(3) ? 3 : undefined
   const tensor = sizesAt === undefined ? undefined : c.constant(sizesAt)
-  const isOpen = sizesAt !== undefined && !tensor
+  // Sizes for some of the axes only name spatial ones.
+  const isListed = sizesAt !== undefined && c.shape(sizesAt)?.[0] === axes.length
+  const isOpen = sizesAt !== undefined && !tensor && !isListed
   const out = axes.map((axis, k): Axis => {
     if (k < 2 && from[k] === to[k] && from[k] !== '?' && !(isOpen && isLive(axis))) return axis
     c.pin(axis, isOpen ? 'its sizes are computed in the graph' : 'a spatial axis')
     return isLive(axis) ? fixed(`${c.label}: a spatial axis`) : axis
   })
-  const full = tensor && tensor.dims[0] === axes.length ? tensor : undefined
-  if (!full) return { outputs: [out] }
-  const newSizes = (cut: Cut, node: Node): readonly Node[] => {
-    const sizes = numbersOf(full).map((size, k) => cut.size(out[k] as Axis, size))
-    const name = cut.constant(`${node.name}.sizes`, i64(sizes))
-    return [{ ...node, inputs: node.inputs.map((input, i) => (i === 3 ? name : input)) }]
-  }
-  return { outputs: [out], cut: newSizes }
+  return { outputs: [out], ...(isListed ? { cut: patchedSizes(sizesAt, to, out) } : {}) }
 }
 
 export const move = {

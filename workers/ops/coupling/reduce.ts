@@ -25,7 +25,8 @@ function reduced(c: CouplingCall<ReduceAttributes>): Coupled {
   const keep = c.attr.keepdims !== 0
   const out = axes.flatMap((axis, k): Axis[] => {
     if (!over.has(k)) return [axis]
-    c.pin(axis, `it takes the ${c.node.op.replace(/^Reduce/, '').toLowerCase()} over these channels`)
+    if (!c.isStatistic)
+      c.pin(axis, `it takes the ${c.node.op.replace(/^Reduce/, '').toLowerCase()} over these channels`)
     return keep ? [fixed('a reduced axis')] : []
   })
   return { outputs: [out] }

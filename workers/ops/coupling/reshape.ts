@@ -1,8 +1,9 @@
 import type { Node } from '../../graph/graph.ts'
 import { i64 } from '../../graph/tensor.ts'
 import type { Dim, Shape } from '../../graph/types.ts'
-import { fixed, isLive, spread, type Axis } from './axis.ts'
+import { fixed, isLive, isPeriodic, periodic, spread, type Axis } from './axis.ts'
 import type { Coupled, CouplingCall, Cut } from './call.ts'
+import { patchedSizes } from './sizes.ts'
 
 /*
  * Reshapes, row-major. Dimensions that are the same from the front and from the back keep their axes. What lies
@@ -61,7 +62,8 @@ function between<A>(c: CouplingCall<A>, axes: readonly Axis[], from: Shape, to: 
     for (const axis of axes) c.pin(axis, reason)
     return to.map(() => fixed(`${c.label}: ${reason}`))
   }
-  const isStatic = (dims: Shape): dims is readonly number[] => dims.every((d) => typeof d === 'number' && d > 0)
+  const open = withOpenBatch(c, axes, from, to)
+  if (open) return open
   if (!isStatic(from) || !isStatic(to)) return stop('it mixes axes of open size')
   const factors = commonFactors(from, to)
   if (!factors) return stop('it splits channels at sizes that do not divide each other')
@@ -71,6 +73,43 @@ function between<A>(c: CouplingCall<A>, axes: readonly Axis[], from: Shape, to: 
   })
   return ranges(to, factors).map(([start, end]) => together(c, parts.slice(start, end), factors.slice(start, end)))
 }
+
+/**
+ * Open sizes in front, times a number on either side: [B, H·d] → [B·H, d] and back, [S, B, H, d] → [S·B, H·d]. What
+ * repeats with the open size is a periodic axis; what lies before the last open size stays whole.
+ */
+function withOpenBatch<A>(
+  c: CouplingCall<A>,
+  axes: readonly Axis[],
+  from: Shape,
+  to: Shape,
+): readonly Axis[] | undefined {
+  const [lead, ahead] = [leading(from), leading(to)]
+  const [inner, outer] = [from.slice(lead), to.slice(ahead)]
+  if (lead === 0 || ahead === 0 || !isStatic(inner) || !isStatic(outer)) return undefined
+  const first = lead === 1 && isPeriodic(axes[0]) ? axes[0] : undefined
+  const period = first?.length ?? 1
+  const left = (period * product(inner)) / product(outer)
+  if (!Number.isInteger(left) || (left > 1 && ahead > 1)) return undefined
+  if (!first) for (const axis of axes.slice(0, lead)) c.pin(axis, 'an open size')
+  const made = between(
+    c,
+    [...(first ? [first] : []), ...axes.slice(lead)],
+    [...(first ? [period] : []), ...inner],
+    [...(left > 1 ? [left] : []), ...outer],
+  )
+  const open = fixed(`${c.label}: an open size`)
+  if (left === 1) return [...to.slice(0, ahead).map(() => open), ...made]
+  const [repeated = open, ...rest] = made
+  return [isLive(repeated) ? periodic(repeated) : repeated, ...rest]
+}
+
+/** How many dimensions there are up to the last open one. */
+const leading = (shape: Shape): number => shape.findLastIndex((d) => typeof d !== 'number') + 1
+
+const isStatic = (dims: Shape): dims is readonly number[] => dims.every((d) => typeof d === 'number' && d > 0)
+
+const product = (dims: readonly number[]): number => dims.reduce((n, d) => n * d, 1)
 
 /** One axis as its factors. */
 function takenApart<A>(c: CouplingCall<A>, axis: Axis, sizes: readonly number[]): readonly Axis[] {
@@ -115,19 +154,10 @@ function target(from: Shape, to: Shape, sizes: readonly (number | undefined)[]):
 export function reshape<A>(c: CouplingCall<A>): Coupled {
   const [axes, from, to] = [c.axes(0), c.shape(0), c.outShape()]
   if (!axes || !from || !to) return c.barrier('its shapes are not known')
-  const isConstant = c.node.op === 'Reshape'
-  if (
-    isConstant &&
-    !target(
-      from,
-      to,
-      to.map((d) => (typeof d === 'number' ? d : undefined)),
-    )
-  ) {
-    return c.barrier('several of its sizes are open')
-  }
   const out = reshaped(c, axes, from, to)
-  return isConstant ? { outputs: [out], cut: newTarget(from, to, out) } : { outputs: [out] }
+  if (c.node.op !== 'Reshape') return { outputs: [out] }
+  const sizes = to.map((d) => (typeof d === 'number' ? d : undefined))
+  return { outputs: [out], cut: target(from, to, sizes) ? newTarget(from, to, out) : patchedSizes(1, to, out) }
 }
 
 const newTarget =

@@ -3,7 +3,7 @@ import { capturedBy, nodeLabel, type Graph, type Node } from '../../graph/graph.
 import type { Tensor } from '../../graph/tensor.ts'
 import { asTensor, type Shape } from '../../graph/types.ts'
 import { couplingRuleOf } from '../../ops/coupling.ts'
-import { Atoms, fixed, isLive, spread, type Axis, type Product } from '../../ops/coupling/axis.ts'
+import { Atoms, fixed, isLive, isPeriodic, spread, type Axis, type Product } from '../../ops/coupling/axis.ts'
 import { CouplingCall, type Coupled, type CouplingScope, type Role } from '../../ops/coupling/call.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { opsetOf } from '../../ops/infer/session.ts'
@@ -78,6 +78,7 @@ class Analysis implements CouplingScope {
   readonly #captured = new Set<string>()
   /** Values that depend on constants only: weights on their way to an operator. */
   readonly #derived = new Set<string>()
+  #statistics: ReadonlySet<Node> | undefined
 
   constructor(graph: Graph, options: AnalysisOptions) {
     this.graph = graph
@@ -135,7 +136,7 @@ class Analysis implements CouplingScope {
   #checked(call: CouplingCall, shape: Shape, axes: readonly Axis[] | undefined): readonly Axis[] {
     return shape.map((dim, k) => {
       const axis = axes?.length === shape.length ? (axes[k] as Axis) : fixed(`${call.label}: its rank is not known`)
-      if (!isLive(axis) || axis.length === dim) return axis
+      if (!isLive(axis) || axis.length === dim || (typeof dim === 'string' && isPeriodic(axis))) return axis
       call.pin(axis, 'its size is not known')
       return fixed(`${call.label}: its size is not known`)
     })
@@ -226,9 +227,36 @@ class Analysis implements CouplingScope {
     this.#products.push(product)
   }
 
+  isStatistic(node: Node): boolean {
+    this.#statistics ??= layerNormMeans(this.graph)
+    return this.#statistics.has(node)
+  }
+
   joined(node: Node, why: string, atom: number): void {
     this.#joins.push({ by: nodeLabel(node), why, atom })
   }
+}
+
+/**
+ * The means of layer normalizations that an exporter wrote out: x − E[x], and the mean of its square. Cutting changes
+ * them a little, as it does inside a LayerNormalization.
+ */
+function layerNormMeans(graph: Graph): ReadonlySet<Node> {
+  const means = new Set<Node>()
+  const isMean = (node: Node | undefined): node is Node => node?.op === 'ReduceMean'
+  for (const node of graph.nodes) {
+    const [x = '', m = ''] = node.inputs
+    const mean = node.op === 'Sub' ? graph.producer(m) : undefined
+    if (!isMean(mean) || mean.inputs[0] !== x) continue
+    means.add(mean)
+    for (const use of graph.uses(node.outputs[0] ?? '')) {
+      if (use.kind !== 'node' || !['Mul', 'Pow'].includes(use.node.op)) continue
+      for (const next of graph.uses(use.node.outputs[0] ?? '')) {
+        if (next.kind === 'node' && isMean(next.node)) means.add(next.node)
+      }
+    }
+  }
+  return means
 }
 
 const ONE_FACTOR = 'only one factor of an axis that a reshape splits can be cut'

@@ -85,6 +85,10 @@ class Surgery implements Cut {
     return name
   }
 
+  fresh(hint: string): string {
+    return this.#names.take(hint)
+  }
+
   // --- weights ------------------------------------------------------------------------------------------------------
 
   /** Slices every constant that loses something; uses of one vector that lose different things get their own copy. */
