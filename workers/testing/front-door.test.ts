@@ -30,7 +30,7 @@ const seeds: readonly Uint8Array[] = [
     .filter((bytes) => bytes.length < 30_000),
 ]
 
-const [count, runs] = process.env['ALAMBIC_LONG'] ? [100_000, 10_000] : [10_000, 300]
+const [count, runs] = process.env['ALAMBIC_LONG'] ? [50_000, 5_000] : [10_000, 300]
 const LIMIT_MS = 5000
 const LIMIT_BYTES = 2 ** 30
 

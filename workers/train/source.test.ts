@@ -185,7 +185,7 @@ test('an activation quantizer stands in the way, a weight’s does not', () => {
   expect(trainability(parse(text('b = Relu(a)')))).toEqual({ parameters: 2, blocked: [] })
   const { blocked } = trainability(parse(text('r = QuantizeLinear(a, s) b = DequantizeLinear(r, s)')))
   expect(blocked.map(({ op, reason }) => `${op}: ${reason}`)).toEqual([
-    'QuantizeLinear: it rounds activations to integers; take the activation quantization out of the model first',
+    'QuantizeLinear: it rounds activations to integers: train the float model that this one was made from',
     'DequantizeLinear: its input is integer, computed from activations',
   ])
 })
