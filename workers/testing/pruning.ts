@@ -2,6 +2,7 @@ import type { Graph } from '../graph/graph.ts'
 import { parse } from '../graph/parse.ts'
 import { mulberry32 } from '../graph/random.ts'
 import type { Tensor } from '../graph/tensor.ts'
+import { bindDims, symbolsOf } from '../ops/bind.ts'
 import { analyse, type AnalysisOptions } from '../passes/prune/analysis.ts'
 import { cut, type Removal } from '../passes/prune/cut.ts'
 import { groupsOf, type Groups } from '../passes/prune/groups.ts'
@@ -46,7 +47,8 @@ export async function cutAndCompare(
   const groups = groupsOf(analyse(graph, options))
   const removal = options.removal ?? randomRemoval(groups, options.share ?? 0.4, options.seed ?? 1)
   const after = cut(groups, removal)
-  const feeds = randomFeeds(graph)
+  const open = Object.fromEntries([...symbolsOf(graph)].map((name) => [name, 2]))
+  const feeds = randomFeeds(bindDims(graph, open))
   const expected = await runInOnnxruntime(masked(groups, removal), feeds)
   const found = await runInOnnxruntime(after, feeds)
   const differences = Object.entries(expected).map(([name, { values }]) =>

@@ -87,11 +87,12 @@ function withOpenBatch<A>(
   const [lead, ahead] = [leading(from), leading(to)]
   const [inner, outer] = [from.slice(lead), to.slice(ahead)]
   if (lead === 0 || ahead === 0 || !isStatic(inner) || !isStatic(outer)) return undefined
-  const first = lead === 1 && isPeriodic(axes[0]) ? axes[0] : undefined
+  const last = axes[lead - 1]
+  const first = isPeriodic(last) ? last : undefined
   const period = first?.length ?? 1
   const left = (period * product(inner)) / product(outer)
   if (!Number.isInteger(left) || (left > 1 && ahead > 1)) return undefined
-  if (!first) for (const axis of axes.slice(0, lead)) c.pin(axis, 'an open size')
+  for (const axis of axes.slice(0, first ? lead - 1 : lead)) c.pin(axis, 'an open size')
   const made = between(
     c,
     [...(first ? [first] : []), ...axes.slice(lead)],

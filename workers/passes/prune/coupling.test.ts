@@ -206,7 +206,39 @@ const attentions: Readonly<Record<string, Row>> = {
   },
 }
 
-describe.each(Object.entries({ ...rows, ...attentions }))('%s', (_, row) => {
+const open: Readonly<Record<string, Row>> = {
+  'heads that share an axis with an open batch': {
+    text: `graph (x: f32[N,5,6]) -> (y: f32) opset 17 { const w: f32[6,36] = 1 a = MatMul(x, w) const th: i64[4] = [0,0,3,12] b = Reshape(a, th) t = Transpose(b) {perm=[2,1,0,3]}
+      const i0: i64[] = 0 const i1: i64[] = 1 const i2: i64[] = 2 q0 = Gather(t, i0) k0 = Gather(t, i1) v0 = Gather(t, i2) const sh: i64[3] = [5,-1,4]
+      q1 = Reshape(q0, sh) k1 = Reshape(k0, sh) v1 = Reshape(v0, sh) q = Transpose(q1) {perm=[1,0,2]} k = Transpose(k1) {perm=[1,2,0]} v = Transpose(v1) {perm=[1,0,2]}
+      s = MatMul(q, k) p = Softmax(s) {axis=-1} o = MatMul(p, v) o1 = Transpose(o) {perm=[1,0,2]} const back: i64[2] = [-1,12] o2 = Reshape(o1, back) const wo: f32[12,5] = 1 y = MatMul(o2, wo) }`,
+    units: [3],
+  },
+  'an initial state whose shape the graph computes': {
+    text: `graph (x: f32[N,5,6]) -> (y: f32) opset 17 { t = Transpose(x) {perm=[1,0,2]} sx = Shape(x) const zero: i64[1] = 0 const one: i64[1] = 1 n = Slice(sx, zero, one) const d: i64[1] = 1 const h: i64[1] = 4
+      shape = Concat(d, n, h) {axis=0} init = ConstantOfShape(shape) {value=f32[1] 0.5} const w: f32[1,12,6] = 1 const r: f32[1,12,4] = 1
+      _, last = GRU(t, w, r, , , init) {hidden_size=4} q = Squeeze(last, zero) const w2: f32[4,3] = 1 y = MatMul(q, w2) }`,
+    units: [4],
+  },
+  'a class token that is expanded to an open batch': {
+    text: `graph (x: f32[N,5,6]) -> (y: f32) opset 17 { const w: f32[6,8] = 1 e = MatMul(x, w) sx = Shape(x) const zero: i64[1] = 0 const one: i64[1] = 1 n = Slice(sx, zero, one) const c: i64[1] = 8
+      shape = Concat(n, one, c) {axis=0} const token: f32[1,1,8] = 1 tk = Expand(token, shape) j = Concat(tk, e) {axis=1} const w2: f32[8,3] = 1 y = MatMul(j, w2) }`,
+    units: [8],
+  },
+}
+
+test('a layer norm that is written out lets its channels go', () => {
+  const graph =
+    randomGraph(`graph (x: f32[2,5,6]) -> (y: f32) opset 13 { const w: f32[6,8] = 1 e = MatMul(x, w) m = ReduceMean(e) {axes=[-1]} c = Sub(e, m) const two: f32[] = 2 s = Pow(c, two)
+    v = ReduceMean(s) {axes=[-1]} const eps: f32[] = 0.00001 ve = Add(v, eps) r = Sqrt(ve) n = Div(c, r) const g: f32[8] = 1 k = Mul(n, g) const b: f32[8] = 1 a = Add(k, b) const u: f32[8,3] = 1 y = MatMul(a, u) }`)
+  const { groups, barriers } = groupsOf(analyse(graph))
+  expect(groups.map(({ size, members }) => [size, members.map((m) => m.constant.name)])).toEqual([
+    [8, ['w', 'g', 'b', 'u']],
+  ])
+  expect(barriers.map(({ reason }) => reason)).toEqual(['it is the output "y"'])
+})
+
+describe.each(Object.entries({ ...rows, ...attentions, ...open }))('%s', (_, row) => {
   test('has its groups, and cutting equals zeroing', async () => {
     const graph = randomGraph(row.text)
     const { groups, after, difference } = await cutAndCompare(graph, row.attention ? { attention: row.attention } : {})
