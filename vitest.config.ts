@@ -6,7 +6,7 @@ export default defineConfig({
     // Native addons and `process.execPath` want real processes; two at a time also suits a small machine.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 })
