@@ -1,6 +1,6 @@
 import { AlambicError } from '../../workers/protocol/errors.ts'
 import type { z } from 'zod'
-import type { StudioCall, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
+import type { RunDetail, SelfTest, StudioCall, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
 import { devicesOf } from './machine.ts'
 import { diagnostics } from './diagnostics.ts'
 import { browse, catalog, importInto, openSample, restore, scanSources } from './contents.ts'
@@ -10,7 +10,7 @@ import { pointOf } from './points.ts'
 import { hello } from './hello.ts'
 import { inOwnProcess } from './jobs.ts'
 import { branchRun, checkRun, cloneRun, createRun } from './new-run.ts'
-import type { SelfTest } from '../../workers/protocol/studio.ts'
+import type { RunEntry } from './run.ts'
 
 type Request<Name extends StudioCall> = z.output<(typeof studioCalls)[Name]>
 
@@ -90,7 +90,12 @@ export const handlers: Handlers = {
       })
       .toSorted((a, b) => b.created.localeCompare(a.created))
   },
-  runDetail: async (host, { run }) => host.run(run).detail(),
+  runDetail: async (host, { run }) => {
+    const entry = host.run(run)
+    const detail = await entry.detail()
+    const baseline = baselineOf(host, entry)
+    return baseline === undefined ? detail : { ...detail, references: [...detail.references, baseline] }
+  },
   checkRun: async (host, plan) => checkRun(host, plan),
   createRun: async (host, plan) => (await createRun(host, plan)).summary(),
   renameRun: async (host, { run, title }) => {
@@ -151,8 +156,16 @@ export const handlers: Handlers = {
     host.supervisor.pump()
     return settings
   },
-  system: async (host) => host.monitor.status(host.settings.get().diskFloor),
+  system: async (host) => host.monitor.status(host.settings.get().diskFloor, host.supervisor.processes),
   diagnostics: async (host, { job }) => host.jobs.run(job, (work) => diagnostics(host, work)),
+}
+
+/** What the model that a run starts from was measured with. */
+function baselineOf(host: Host, { project, notes }: RunEntry): RunDetail['references'][number] | undefined {
+  const { models } = host.project(project)
+  const { model } = notes.model
+  const accuracy = model !== undefined && models.has(model) ? models.get(model).measured?.['accuracy'] : undefined
+  return typeof accuracy === 'number' ? { name: 'baseline', accuracy } : undefined
 }
 
 async function deleteModel(host: Host, project: string, model: string): Promise<{ readonly bytes: number }> {

@@ -271,7 +271,7 @@ export class Host {
     this.#ticking = true
     try {
       const { diskFloor } = this.settings.get()
-      this.hub.emit({ kind: 'system', status: await this.monitor.status(diskFloor) })
+      this.hub.emit({ kind: 'system', status: await this.monitor.status(diskFloor, this.supervisor.processes) })
       await this.supervisor.guardDisk()
       for (const project of this.projects.values()) if (!project.isHeld) await this.#follow(project)
     } catch (error) {

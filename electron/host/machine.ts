@@ -15,7 +15,8 @@ export class SystemMonitor {
     this.#folder = folder
   }
 
-  async status(floor: number): Promise<SystemStatus> {
+  /** `workers` are the processes whose memory counts as ours. */
+  async status(floor: number, workers: readonly number[] = []): Promise<SystemStatus> {
     const now = cpuTimes()
     const total = now.total - this.#last.total
     // Asked twice within one tick of the clock, the last answer holds.
@@ -25,7 +26,11 @@ export class SystemMonitor {
     return {
       cpu: Math.min(1, Math.max(0, this.#cpu)),
       cores: cpus().length,
-      memory: { total: totalmem(), free: availableMemory(), own: process.memoryUsage.rss() },
+      memory: {
+        total: totalmem(),
+        free: availableMemory(),
+        own: workers.reduce((sum, pid) => sum + residentBytes(pid), process.memoryUsage.rss()),
+      },
       disk: { path: this.#folder, ...disk, low: disk.free < floor },
     }
   }
@@ -36,6 +41,15 @@ function cpuTimes(): { busy: number; total: number } {
   const idle = all.reduce((sum, { idle }) => sum + idle, 0)
   const total = all.reduce((sum, { user, nice, sys, idle, irq }) => sum + user + nice + sys + idle + irq, 0)
   return { busy: total - idle, total }
+}
+
+/** Memory that a process holds; 0 where the system does not tell. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
 }
 
 /** What programs can still get: Linux counts its file cache as used, and gives it back when asked. */

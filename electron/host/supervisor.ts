@@ -104,7 +104,12 @@ export class Supervisor {
     this.#known.delete(key)
   }
 
-  /** No process works on these. */
+  /** The processes at work. */
+  get processes(): readonly number[] {
+    return [...this.#active.values()].flatMap(({ process }) => process.worker.pid ?? [])
+  }
+
+  /** A process works on it. */
   isActive(key: RunKey): boolean {
     return this.#active.has(key)
   }

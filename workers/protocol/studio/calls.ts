@@ -61,6 +61,8 @@ export const RunPlan = z.strictObject({
   threads: z.int().min(1).max(1024).optional(),
   /** Seconds between periodic checkpoints. */
   checkpointEvery: z.number().positive().max(86_400).default(60),
+  /** Beside the best and the newest checkpoints, keep the first one after every so many training steps. */
+  keepEvery: z.int().min(1).optional(),
 })
 export type RunPlan = z.input<typeof RunPlan>
 
@@ -138,7 +140,7 @@ export const studioCalls = {
   pauseQueue: z.strictObject({ paused: z.boolean() }),
   queue: nothing,
   pauseRun: run,
-  /** Also for interrupted, stopped and failed runs that have a checkpoint: goes on from it, exactly. */
+  /** For paused and interrupted runs: goes on from the last checkpoint, exactly. Finished runs never change. */
   resumeRun: run,
   /** Ends the run with the best weights so far as its model; also for a paused or interrupted one. */
   stopRun: run,
