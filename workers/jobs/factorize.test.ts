@@ -67,3 +67,23 @@ test('fine-tuning a factorized net brings its accuracy back', async () => {
   expect(tuned['accuracy']).toBeGreaterThan((cut['accuracy'] as number) + 0.01)
   expect(tuned['accuracy']).toBeGreaterThan((dense['accuracy'] as number) - 0.05)
 })
+
+test('with data: outputs are kept rather than weights, and ranks are found by measured latency', async () => {
+  const common = { data: 'mnist', limit: 300, threads: 1, model: 'lenet-5@0.5' }
+  const run = (name: string, step: object) =>
+    inWorker('run', { ...common, recipe: { alambic: 1, name, steps: [step] }, folder: join(root, name) })
+  const aware = await run('aware', { step: 'factorize', conv: 'channel', rank: { energy: 0.95 }, samples: 64 })
+  const [report] = aware['steps'] as { layers: { name: string; method?: string; error?: number }[] }[]
+  const factored = report?.layers.filter((l) => l.method !== undefined) ?? []
+  expect(factored.length).toBeGreaterThan(0)
+  for (const layer of factored) expect((layer.error ?? 1) ** 2).toBeLessThanOrEqual(0.05 + 1e-6)
+
+  const fast = await run('fast', { step: 'factorize', rank: { latency: 0.95 } })
+  const [measured] = fast['steps'] as { latency: number }[]
+  expect(measured?.latency).toBeLessThanOrEqual(0.95)
+  await expect(run('hopeless', { step: 'factorize', rank: { latency: 0.001 } })).rejects.toMatchObject({
+    code: 'target.infeasible',
+  })
+  const bare = { model: 'lenet-5@0.5', output: join(root, 'bare.onnx'), options: { samples: 10 } }
+  await expect(inWorker('factorize', bare)).rejects.toMatchObject({ code: 'data.needed' })
+})

@@ -56,7 +56,7 @@ const attributesArbitrary = fc.record({
   bias: fc.boolean(),
 })
 
-describe.each(['tucker', 'spatial', 'depthwise'] as const)('%s at full rank', (method) => {
+describe.each(['tucker', 'spatial', 'depthwise', 'channel'] as const)('%s at full rank', (method) => {
   test('gives the same outputs for every combination of attributes', async () => {
     await fc.assert(
       fc.asyncProperty(attributesArbitrary, async ({ kernel, strides, dilations, pads, auto, group, bias }) => {

@@ -5,7 +5,8 @@ import { inferTypes } from '../../ops/infer.ts'
 import { byPattern, layerWeights, type LayerWeight } from '../layer-weights.ts'
 import { allocate, type Budget, type Candidate } from './budget.ts'
 import { factorLayer, isRefusal, type FactorLayer, type Refusal } from './layers.ts'
-import { methods, type CpOptions, type Factors, type MethodId, type Ranks } from './methods.ts'
+import type { Matrix } from './matrix.ts'
+import { methods, type CpOptions, type Factors, type Method, type MethodId, type Ranks } from './methods.ts'
 import { costOfPieces, stack } from './piece.ts'
 import { costAt, ranksFor, shapeOfLayer, type RankRule } from './ranks.ts'
 import { writePieces } from './write.ts'
@@ -25,6 +26,11 @@ export interface FactorizeOptions {
   /** One rule for each layer by itself, or a budget over all of them. */
   readonly rank: RankRule | Budget
   readonly cp?: CpOptions | undefined
+  /**
+   * What layers put out on data, by the names of their weights: E[(y − b)(y − b)ᵀ]. Methods that can then keep the outputs
+   * rather than the weights, and ranks by energy are those of the outputs.
+   */
+  readonly moments?: ReadonlyMap<string, Matrix> | undefined
   /** Also factorize layers whose factors are not smaller. */
   readonly force?: boolean
 }
@@ -38,7 +44,7 @@ export type LayerReport =
       readonly ranks: Ranks
       readonly params: { readonly before: number; readonly after: number }
       readonly macs?: { readonly before: number; readonly after: number }
-      /** ‖W − Ŵ‖ / ‖W‖ over all groups. */
+      /** ‖W − Ŵ‖ / ‖W‖ over all groups; with moments √(E‖y − ŷ‖² / E‖y‖²) of the outputs. */
       readonly error: number
       readonly note?: string
     }
@@ -75,16 +81,26 @@ interface Chosen extends Candidate {
   readonly rule: RankRule | undefined
 }
 
+/** Whether the method that is chosen for a layer makes use of `moments`. */
+export function wantsMoments(graph: Graph, weight: LayerWeight, options: FactorizeOptions): boolean {
+  const own = byPattern(options.layers ?? {}, layerWeights(graph))(weight)
+  const id = choiceOf(weight.tensor.dims.slice(2), options, own?.method)
+  const method: Method | undefined = id === 'none' ? undefined : methods[id]
+  return method?.usesMoments === true
+}
+
+const choiceOf = (kernel: readonly number[], options: FactorizeOptions, own: Choice | undefined): Choice =>
+  own ?? (kernel.every((k) => k === 1) ? (options.dense ?? 'svd') : (options.conv ?? 'tucker'))
+
 function choose(
   graph: Graph,
   weight: LayerWeight,
   options: FactorizeOptions,
   own: { readonly method?: Choice | undefined; readonly rank?: RankRule | undefined } | undefined,
 ): Chosen | Refusal {
-  const layer = factorLayer(graph, weight)
+  const layer = factorLayer(graph, weight, options.moments?.get(weight.name))
   if (isRefusal(layer)) return layer
-  const isDense = shapeOfLayer(layer).kernel.every((k) => k === 1)
-  const id = own?.method ?? (isDense ? (options.dense ?? 'svd') : (options.conv ?? 'tucker'))
+  const id = choiceOf(shapeOfLayer(layer).kernel, options, own?.method)
   if (id === 'none') return { weight, reason: 'it was left out' }
   const reason = methods[id].whyNot(shapeOfLayer(layer))
   return reason === undefined ? { layer, id, method: methods[id], rule: own?.rank } : { weight, reason }
@@ -118,7 +134,7 @@ function write(
   if (!ranks) return skip(layer.weight, 'the budget is met without it')
   const unpaid = force ? undefined : whyNotPaid(layer, costAt(layer, method, ranks), ranks)
   if (unpaid !== undefined) return skip(layer.weight, unpaid)
-  const context = { geometry: layer.geometry, cp }
+  const context = { geometry: layer.geometry, cp, moments: layer.moments }
   const factors = layer.groups.map((w) => method.factor(w, ranks, context))
   const used = sameForAll(factors, () =>
     layer.groups.map((w) => methods.tucker.factor(w, tuckerRanks(factors), context)),

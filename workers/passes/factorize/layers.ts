@@ -3,7 +3,7 @@ import type { Graph, Node } from '../../graph/graph.ts'
 import { arrayOf } from '../../graph/tensor.ts'
 import { asTensor } from '../../graph/types.ts'
 import type { LayerWeight } from '../layer-weights.ts'
-import { matrixOf, transpose } from './matrix.ts'
+import { matrixOf, transpose, type Matrix } from './matrix.ts'
 import { costOfPieces, type ConvWeight, type Cost, type Geometry, type PieceShape } from './piece.ts'
 
 /** A layer as factorization sees it: the weight of each group as `[out, in, …kernel]`, and what the layer costs. */
@@ -14,6 +14,8 @@ export interface FactorLayer {
   readonly groups: readonly ConvWeight[]
   readonly geometry: Geometry
   readonly cost: Cost
+  /** Second moments of its outputs on data, without the bias; only of a layer of one group. */
+  readonly moments?: Matrix | undefined
 }
 
 /** A layer that can't be factorized, and why, as the end of a sentence about it. */
@@ -25,7 +27,7 @@ export interface Refusal {
 export const isRefusal = (layer: FactorLayer | Refusal): layer is Refusal => 'reason' in layer
 
 /** Reads a layer. The graph should have types, so that costs in multiply-accumulates are known. */
-export function factorLayer(graph: Graph, weight: LayerWeight): FactorLayer | Refusal {
+export function factorLayer(graph: Graph, weight: LayerWeight, moments?: Matrix): FactorLayer | Refusal {
   const { node, name } = weight
   const readers = graph.uses(name)
   if (readers.length > 1) return { weight, reason: `its weight is shared by ${readers.length} readers` }
@@ -42,7 +44,8 @@ export function factorLayer(graph: Graph, weight: LayerWeight): FactorLayer | Re
     group: groups.length,
     axes: 'all',
   }
-  return { weight, node, groups, geometry, cost: costOfPieces([shape], geometry) }
+  const own = groups.length === 1 ? moments : undefined
+  return { weight, node, groups, geometry, cost: costOfPieces([shape], geometry), moments: own }
 }
 
 type Read = (node: Node, weight: LayerWeight) => readonly ConvWeight[] | string

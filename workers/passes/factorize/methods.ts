@@ -1,5 +1,5 @@
 import { cp4, type Cp4Options } from './cp.ts'
-import { matrixOf, multiply, transpose, type Matrix } from './matrix.ts'
+import { firstColumns, matrixOf, multiply, symmetricEigen, transpose, type Matrix } from './matrix.ts'
 import { costOfPieces, taps, type ConvWeight, type Geometry, type Piece, type PieceShape } from './piece.ts'
 import { balancedFactors, relativeError, singularValues, truncatedSvd } from './svd.ts'
 import { byInput, byOutput, tucker2 } from './tucker.ts'
@@ -26,7 +26,9 @@ export interface Method {
   /** What the layer becomes, without computing it. */
   readonly shapes: (w: ConvShape, ranks: Ranks) => readonly PieceShape[]
   /** Singular values that each rank cuts off; absent where no such values exist. */
-  readonly spectra?: (w: ConvWeight) => readonly Float64Array[]
+  readonly spectra?: (w: ConvWeight, moments?: Matrix) => readonly Float64Array[]
+  /** Whether it makes use of what a layer puts out on data. */
+  readonly usesMoments?: boolean
   /** The matrix behind each spectrum: rows and columns. */
   readonly unfoldings?: (w: ConvShape) => readonly (readonly [number, number])[]
   readonly factor: (w: ConvWeight, ranks: Ranks, context: FactorContext) => Factors
@@ -34,6 +36,8 @@ export interface Method {
 
 export interface FactorContext {
   readonly geometry: Geometry
+  /** E[(y − b)(y − b)ᵀ] of what the layer puts out on data, `[out, out]`: then outputs are kept, not weights. */
+  readonly moments?: Matrix | undefined
   readonly cp?: CpOptions | undefined
 }
 
@@ -80,17 +84,54 @@ const svd: Method = {
     shapeOf(rank1(ranks), w.in, w.kernel, { axes: 'all' }),
     shapeOf(w.out, rank1(ranks), ones(w.kernel.length)),
   ],
-  spectra: (w) => [singularValues(byOutput(w))],
+  spectra: (w, moments) => [moments ? deviations(moments) : singularValues(byOutput(w))],
+  usesMoments: true,
   unfoldings: (w) => [[w.out, w.in]],
-  factor: (w, ranks) => {
+  factor: (w, ranks, { moments }) => {
     const whole = byOutput(w)
-    const { left, right } = balancedFactors(truncatedSvd(whole, rank1(ranks)))
+    const { left, right } = moments
+      ? principal(whole, moments, rank1(ranks))
+      : balancedFactors(truncatedSvd(whole, rank1(ranks)))
     const [first, second] = svd.shapes(w, ranks) as [PieceShape, PieceShape]
     return {
       pieces: [withData(first, right.data), withData(second, left.data)],
-      error: relativeError(whole, multiply(left, right)),
+      error: moments ? outputError(left, moments) : relativeError(whole, multiply(left, right)),
     }
   },
+}
+
+/** Deviations of the outputs along their principal axes, descending. */
+const deviations = (moments: Matrix): Float64Array =>
+  symmetricEigen(moments).values.map((v) => Math.sqrt(Math.max(0, v)))
+
+/**
+ * W ≈ U·(Uᵀ·W) with the principal axes of the outputs: of all W′ of rank R the one of least E‖(W − W′)x‖² (Zhang, Zou, He
+ * & Sun 2015, arXiv:1505.06798, section 2.1, without the nonlinearity).
+ */
+function principal(whole: Matrix, moments: Matrix, rank: number): { left: Matrix; right: Matrix } {
+  const left = firstColumns(symmetricEigen(moments).vectors, rank)
+  return { left, right: multiply(transpose(left), whole) }
+}
+
+/** √(E‖y − ŷ‖² / E‖y‖²): what of the outputs lies outside the axes that are kept. */
+function outputError(axes: Matrix, moments: Matrix): number {
+  const trace = (m: Matrix) => m.data.reduce((sum, v, i) => (i % (m.columns + 1) === 0 ? sum + v : sum), 0)
+  const total = trace(moments)
+  const kept = trace(multiply(multiply(transpose(axes), moments), axes))
+  return total === 0 ? 0 : Math.sqrt(Math.max(0, 1 - kept / total))
+}
+
+/** The whole kernel to few channels, then 1×1: only the output channels are combined. */
+const channel: Method = {
+  title: 'Output channels: k×k, then 1×1',
+  source: 'Zhang et al. 2015, arXiv:1505.06798',
+  whyNot: (w) => (taps(w) === 1 ? 'its kernel has one tap: svd is for that' : undefined),
+  fullRanks: (w) => [Math.min(w.out, w.in * taps(w))],
+  shapes: (w, ranks) => svd.shapes(w, ranks),
+  spectra: (w, moments) => (svd.spectra as NonNullable<Method['spectra']>)(w, moments),
+  usesMoments: true,
+  unfoldings: (w) => [[w.out, w.in * taps(w)]],
+  factor: (w, ranks, context) => svd.factor(w, ranks, context),
 }
 
 /** `[in·kh, out·kw]`. */
@@ -263,6 +304,6 @@ export function largestRanks(method: Method, w: ConvShape, fits: (shapes: readon
   return ranksAtShare(method, w, low)
 }
 
-export const methods = { svd, spatial, tucker, cp, depthwise } as const satisfies Record<string, Method>
+export const methods = { svd, spatial, tucker, cp, depthwise, channel } as const satisfies Record<string, Method>
 export type MethodId = keyof typeof methods
 export const methodIds = Object.keys(methods) as [MethodId, ...MethodId[]]

@@ -39,7 +39,7 @@ function costOfShapes(layer: FactorLayer, shapes: readonly PieceShape[]): Cost {
 export function spectraOf(layer: FactorLayer, method: Method): readonly Float64Array[] {
   const { spectra } = method
   if (!spectra) throw withoutSpectrum(method)
-  const all = layer.groups.map((w) => spectra(w))
+  const all = layer.groups.map((w) => spectra(w, layer.moments))
   return (all[0] ?? []).map((_, i) => together(all.map((s) => s[i] as Float64Array)))
 }
 

@@ -1,8 +1,13 @@
 import { z } from 'zod'
+import { preprocessingFor } from '../../datasets/index.ts'
 import type { Model } from '../../graph/graph.ts'
-import { factorize as factorizeGraph, type FactorizeOptions } from '../../passes/factorize/factorize.ts'
+import { latencyOf } from '../../measure/latency.ts'
+import { outputMoments } from '../../measure/second-moments.ts'
+import { inferTypes } from '../../ops/infer.ts'
+import { factorize as factorizeGraph, wantsMoments, type FactorizeOptions } from '../../passes/factorize/factorize.ts'
 import { methodIds } from '../../passes/factorize/methods.ts'
 import { layerWeights } from '../../passes/layer-weights.ts'
+import { AlambicError } from '../../protocol/errors.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 
 const Choice = z.enum([...methodIds, 'none'])
@@ -22,6 +27,7 @@ const Rule = z.union([
 const Budget = z.union([
   z.strictObject({ params: Share }).describe('This share of the parameters, over all layers'),
   z.strictObject({ macs: Share }).describe('This share of the multiply-accumulates, over all layers'),
+  z.strictObject({ latency: Share }).describe('This share of the latency, measured here'),
 ])
 
 export const FactorizeStepOptions = z.strictObject({
@@ -35,6 +41,12 @@ export const FactorizeStepOptions = z.strictObject({
     .record(z.string(), z.strictObject({ method: Choice.optional(), rank: Rule.optional() }))
     .default({})
     .describe('Others for single layers, by name with *'),
+  samples: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Keep what svd and channel layers put out on so many samples, not their weights; 0: needs no data'),
   force: z.boolean().default(false).describe('Also where the factors are not smaller'),
   cp: z
     .strictObject({
@@ -53,14 +65,99 @@ export type FactorizeStepOptions = z.output<typeof FactorizeStepOptions>
 
 /** Factorizes a bare model: no data, nothing run. */
 export function factorizeModel(model: Model, options: FactorizeStepOptions) {
-  const { graph, report } = factorizeGraph(model.graph, options satisfies FactorizeOptions)
+  const { rank } = options
+  if ('latency' in rank || options.samples > 0) {
+    throw new AlambicError('data.needed', 'this factorization measures, and there is nothing to measure with here', {
+      subject: 'factorize',
+      expected: 'a run with data',
+      found: 'latency' in rank ? 'a budget of latency' : `samples: ${options.samples}`,
+      fix: 'Use it as a step of a recipe (compress), with --data.',
+    })
+  }
+  return factorized(model, { ...options, rank })
+}
+
+function factorized(model: Model, options: FactorizeOptions) {
+  const { graph, report } = factorizeGraph(model.graph, options)
   return { model: { ...model, graph }, report }
 }
 
-async function run({ model, journal }: StepContext, options: FactorizeStepOptions): Promise<StepResult> {
-  const result = factorizeModel(model, options)
+async function run(context: StepContext, options: FactorizeStepOptions): Promise<StepResult> {
+  const { model, journal } = context
+  const { rank, ...rest } = options
+  const moments = await momentsFor(context, options)
+  const given = { ...rest, ...(moments ? { moments } : {}) }
+  const result =
+    'latency' in rank
+      ? await withinLatency(context, given, rank.latency)
+      : { ...factorized(model, { ...given, rank }), measured: {} }
   if (!result.report.modified) journal.event('note', { text: 'No layer was factorized; the report says why.' })
-  return { model: result.model, report: { ...result.report } }
+  return { model: result.model, report: { ...result.report, ...result.measured } }
+}
+
+/** What layers put out on samples, for the methods that can make use of it. */
+async function momentsFor(context: StepContext, options: FactorizeStepOptions) {
+  const { model, data, seed, executor, threads } = context
+  const split = data.splits.train ?? data.splits.validation ?? data.splits.test
+  if (options.samples === 0) return undefined
+  if (!split) {
+    throw new AlambicError('data.needed', 'keeping outputs needs samples', {
+      expected: 'a data set',
+      found: 'none',
+      fix: 'Give --data, or set samples to 0.',
+    })
+  }
+  const graph = inferTypes(model.graph)
+  const choices: FactorizeOptions = { ...options, rank: { share: 1 } }
+  const layers = layerWeights(graph).filter((weight) => wantsMoments(graph, weight, choices))
+  if (layers.length === 0) return undefined
+  const preprocessing = preprocessingFor(data, model)
+  return outputMoments(graph, layers, split, preprocessing, { samples: options.samples, seed, executor, threads })
+}
+
+/** Budgets of multiply-accumulates that are tried; each halves what is left between too slow and fast enough. */
+const PROBES = 6
+
+/** The most multiply-accumulates with which the model is as fast as asked for; both are timed in turn. */
+async function withinLatency(context: StepContext, options: Omit<FactorizeOptions, 'rank'>, share: number) {
+  const { model, executor, threads = 1, journal } = context
+  const timed = { batch: 1, runs: 30, threads }
+  let [low, high] = [0, 1]
+  let best: (ReturnType<typeof factorized> & { measured: { latency: number; macsBudget: number } }) | undefined
+  let closest = Infinity
+  for (let probe = 0; probe < PROBES; probe++) {
+    const macs = (low + high) / 2
+    const candidate = attempt(() => factorized(model, { ...options, rank: { macs } }))
+    const before = await latencyOf(executor, model.graph, timed)
+    const after = candidate && (await latencyOf(executor, candidate.model.graph, timed))
+    const latency = after ? after.minMs / before.minMs : 0
+    journal.event('note', {
+      text: `budget of ${(100 * macs).toFixed(1)} % of the multiply-accumulates: ${(100 * latency).toFixed(1)} % of the latency`,
+    })
+    if (candidate) closest = Math.min(closest, latency)
+    if (candidate && latency <= share) {
+      best = { ...candidate, measured: { latency, macsBudget: macs } }
+      low = macs
+    } else if (candidate) high = macs
+    else low = macs
+  }
+  if (best) return best
+  throw new AlambicError('target.infeasible', 'no ranks that were tried are fast enough', {
+    subject: 'latency',
+    expected: `${(100 * share).toFixed(0)} % of the latency`,
+    found: `${(100 * closest).toFixed(0)} % at the least`,
+    fix: 'Ask for less, or cut channels instead.',
+  })
+}
+
+/** Undefined for a budget that not even rank 1 meets. */
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof AlambicError && error.code === 'target.infeasible') return undefined
+    throw error
+  }
 }
 
 const problems = (model: Model): readonly string[] =>
