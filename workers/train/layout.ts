@@ -148,16 +148,27 @@ export function isParameter(graph: Graph, value: string, seen: ReadonlySet<strin
 const isLearnedScale = (graph: Graph, value: string): boolean =>
   graph.uses(value).some((use) => use.kind === 'node' && use.node.op === 'LearnedQuant' && use.index === 1)
 
+/** Added to logits, this bars positions; no weight is as large. */
+const BARRED = -9999
+
+/** Whether a constant is a mask of logits: exporters keep causal masks beside the weights. Shown by its numbers. */
+const isMask = (graph: Graph, name: string, tensor: Tensor): boolean =>
+  graph.uses(name).every((use) => use.kind === 'node' && use.node.op === 'Add' && use.node.domain === '') &&
+  (arrayOf(tensor) as Float32Array).some((value) => value < BARRED)
+
 /**
  * The initializers that training changes: float32, more than one element, and read where an operator has its
  * parameters, directly or through a chain of carriers (a Transpose, an Identity). Scalars are taken for constants
- * of the architecture.
+ * of the architecture, and so are masks of logits.
  */
 export function trainableParameters(graph: Graph): ReadonlyMap<string, Tensor> {
   return new Map(
     [...graph.initializers].filter(
       ([name, t]) =>
-        t.dtype === 'f32' && (sizeOf(t.dims) > 1 || isLearnedScale(graph, name)) && isParameter(graph, name),
+        t.dtype === 'f32' &&
+        (sizeOf(t.dims) > 1 || isLearnedScale(graph, name)) &&
+        isParameter(graph, name) &&
+        !isMask(graph, name, t),
     ),
   )
 }

@@ -12,6 +12,7 @@ import { largestDifference, randomTensor } from '../testing/onnxruntime.ts'
 import { trainBriefly } from '../testing/train-briefly.ts'
 import { inferTypes } from '../ops/infer.ts'
 import { verify } from '../graph/verify.ts'
+import { trainableParameters } from './layout.ts'
 import { trainability, trainingSource } from './source.ts'
 
 /** A graph whose constants of zeros are noise of their own type. */
@@ -188,4 +189,13 @@ test('an activation quantizer stands in the way, a weight’s does not', () => {
     'QuantizeLinear: it rounds activations to integers: train the float model that this one was made from',
     'DequantizeLinear: its input is integer, computed from activations',
   ])
+})
+
+test('a mask of logits among the constants is not trained, a bias is', () => {
+  const graph = parse(`graph (x: f32[1,2,4]) -> (y) opset 18 {
+    const m: f32[2,2] = [0, -10000, 0, 0]  const w: f32[4,4] = 1  const b: f32[4] = 1
+    h = MatMul(x, w)  k = Add(h, b)  t = Transpose(k) {perm = [0,2,1]}  l = MatMul(k, t)  s = Add(l, m)
+    p = Softmax(s)  y = MatMul(p, k)
+  }`)
+  expect([...trainableParameters(graph).keys()]).toEqual(['w', 'b'])
 })
