@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { count, integer, table } from './format.ts'
+import { oneStep, run, running } from './running.ts'
 import { callWorker } from './session.ts'
 import { measuredTable } from './show.ts'
 
@@ -36,36 +37,49 @@ const rules = {
     parse: number,
   },
   macs: { flag: '--macs <s>', text: 'budget: share of the multiply-accumulates', name: 'macs', parse: number },
+  latency: {
+    flag: '--latency <s>',
+    text: 'budget: share of the latency, measured here (needs --data)',
+    name: 'latency',
+    parse: number,
+  },
 } as const
 
-/** `factorize`: the step of that name on a bare model. */
+/** `factorize`: the step of that name, on a bare model or, with data, as a run. */
 export function addFactorizing(program: Command): void {
-  const command = program
-    .command('factorize <model>')
-    .description('write convolutions and matrix products as several smaller ones')
-    .option('--conv <method>', 'of convolutions: tucker, spatial, cp, depthwise or none')
+  const command = running(
+    program
+      .command('factorize <model>')
+      .description('write convolutions and matrix products as several smaller ones, with or without data'),
+    false,
+  )
+    .option('--conv <method>', 'of convolutions: tucker, spatial, cp, depthwise, channel or none')
     .option('--dense <method>', 'of matrix products and 1×1 convolutions: svd or none')
+    .option('--samples <n>', 'keep what svd and channel layers put out on so many samples (needs --data)', number)
   for (const { flag, text, parse } of Object.values(rules)) {
     if (parse) command.option(flag, text, parse)
     else command.option(flag, text)
   }
-  command
-    .option('-o, --output <file>', 'where the model goes')
-    .option('--seed <n>', 'seed of the weights of a zoo net', number, 42)
-    .option('--threads <n>', 'threads of one operator', number)
-    .option('--json', 'exactly one JSON document on stdout')
-    .action((model: string, o: Options) => run(model, o))
+  command.action((model: string, o: Options) => {
+    const options = stepOptions(o)
+    return o['data'] === undefined ? bare(model, options, o) : run(oneStep('factorize', {}, options), model, o)
+  })
 }
 
-async function run(model: string, o: Options): Promise<void> {
-  const { conv, dense, seed, threads } = o
+/** The fields of the step out of the flags that were given. */
+function stepOptions(o: Options): Options {
   const given = Object.entries(rules).filter(([flag]) => o[flag] !== undefined)
   if (given.length > 1) {
     throw new InvalidArgumentError(`give one of ${given.map(([flag]) => `--${flag}`).join(', ')}`)
   }
   const rank = Object.fromEntries(given.map(([flag, { name }]) => [name, o[flag]]))
-  const options = { ...(conv ? { conv } : {}), ...(dense ? { dense } : {}), ...(given.length > 0 ? { rank } : {}) }
+  const fields = ['conv', 'dense', 'samples'].flatMap((f) => (o[f] === undefined ? [] : [[f, o[f]] as const]))
+  return { ...Object.fromEntries(fields), ...(given.length > 0 ? { rank } : {}) }
+}
+
+async function bare(model: string, options: Options, o: Options): Promise<void> {
   const output = o['output'] ?? model.replace(/(\.onnx)?$/, '-low-rank.onnx')
+  const { seed, threads } = o
   await callWorker('factorize', { model, output, options, seed, threads }, o, factorized)
 }
 
