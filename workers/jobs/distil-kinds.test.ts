@@ -24,7 +24,7 @@ function samples(name: string, dims: readonly number[], vocabulary?: number): st
     : Float32Array.from({ length }, () => gaussian(random))
   const shape = [COUNT, ...dims].join(', ')
   const text = `{'descr': '${vocabulary ? '<i4' : '<f4'}', 'fortran_order': False, 'shape': (${shape}), }`
-  const header = `${text.padEnd(118 - 1)  }\n`
+  const header = `${text.padEnd(118 - 1)}\n`
   const folder = join(root, name)
   mkdirSync(folder, { recursive: true })
   const head = Buffer.concat([
