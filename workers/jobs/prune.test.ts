@@ -139,6 +139,35 @@ describe('sparse training and single weights', () => {
   })
 })
 
+describe.skipIf(!process.env['ALAMBIC_LONG'])(
+  'killed in a later round and resumed, gives the bits of an uninterrupted run',
+  () => {
+    const slim = { step: 'slim', epochs: 1, sparseEpochs: 3, samples: 256, ratio: 0.4, ...training }
+    test.each([
+      ['sparsify', { step: 'sparsify', rounds: 3, epochs: 1, ...training }],
+      ['slim-group', { ...slim, regularizer: 'group', strength: 0.001 }],
+      ['slim-masked', { ...slim, regularizer: 'masked' }],
+    ])('%s', async (name, step) => {
+      const call = (folder: string) => ({
+        ...request(folder, {}),
+        recipe: { alambic: 1, name: 'test', steps: [step] },
+        limit: 1600,
+      })
+      const whole = await inWorker('run', call(`${name}-whole`))
+      let [round, last] = [1, 0]
+      const kill = (p: Progress, worker: Worker) => {
+        if (p.activity !== 'train') return
+        if (p.done < last) round++
+        last = p.done
+        if (round === 3 && p.done > 10) void worker.close()
+      }
+      await expect(inWorker('run', call(`${name}-killed`), kill)).rejects.toMatchObject({ code: 'worker.died' })
+      const resumed = await inWorker('run', { ...call(`${name}-killed`), resume: true })
+      expect(resumed['sha256']).toBe(whole['sha256'])
+    })
+  },
+)
+
 describe('pruning a bare model', () => {
   const output = join(root, 'bare.onnx')
   test('halves channels, and inspect shows the groups', async () => {

@@ -2,7 +2,7 @@ import type { Graph } from '../../graph/graph.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { cut, type Removal } from '../../passes/prune/cut.ts'
 import { groupsOf } from '../../passes/prune/groups.ts'
-import type { Journal } from '../step.ts'
+import type { Journal, StepContext } from '../step.ts'
 import type { ChoiceOptions } from './options.ts'
 
 /** What a snapshot of an iterative schedule remembers: which round it is of, and what every round so far cut. */
@@ -30,25 +30,45 @@ export async function roundFacts(journal: Journal): Promise<RoundFacts | undefin
   return snapshot?.facts['prune'] as RoundFacts | undefined
 }
 
-/**
- * The journal of one round: its steps count on from those before, and it resumes only from its own snapshots. Rounds
- * whose loss has other terms write their metrics to streams of their own.
- */
-export const inRound = (
-  journal: Journal,
-  facts: RoundFacts,
-  streams: Readonly<Record<string, string>> = {},
-): Journal => ({
-  resume: async () => {
-    const snapshot = await journal.resume()
-    const own = snapshot?.facts['prune'] as RoundFacts | undefined
-    return snapshot && own?.round === facts.round ? { ...snapshot, step: snapshot.step - own.offset } : undefined
-  },
-  save: (snapshot) =>
-    journal.save({ ...snapshot, step: snapshot.step + facts.offset, facts: { ...snapshot.facts, prune: facts } }),
-  due: () => journal.due(),
-  metrics: (stream, columns, [step = 0, ...row]) =>
-    journal.metrics(streams[stream] ?? stream, columns, [step + facts.offset, ...row]),
-  event: (kind, data) => journal.event(kind, data),
-  progress: (progress) => journal.progress(progress),
+export interface RoundOptions {
+  /** Streams of its own for rounds whose loss has other terms: their metrics have other columns. */
+  readonly streams?: Readonly<Record<string, string>>
+  /** The round that a resumed run goes on from: those before it are done again, which leaves no second trace. */
+  readonly resumedAt?: number | undefined
+}
+
+/** The journal of one round: its steps count on from those before, and it resumes only from its own snapshots. */
+function inRound(journal: Journal, facts: RoundFacts, { streams = {}, resumedAt = 0 }: RoundOptions = {}): Journal {
+  const again = facts.round < resumedAt
+  return {
+    resume: async () => {
+      if (again) return undefined
+      const snapshot = await journal.resume()
+      const own = snapshot?.facts['prune'] as RoundFacts | undefined
+      return snapshot && own?.round === facts.round ? { ...snapshot, step: snapshot.step - own.offset } : undefined
+    },
+    save: async (snapshot) => {
+      if (again) return
+      await journal.save({
+        ...snapshot,
+        step: snapshot.step + facts.offset,
+        facts: { ...snapshot.facts, prune: facts },
+      })
+    },
+    due: () => !again && journal.due(),
+    metrics: (stream, columns, [step = 0, ...row]) => {
+      if (!again) journal.metrics(streams[stream] ?? stream, columns, [step + facts.offset, ...row])
+    },
+    event: (kind, data) => {
+      if (!again) journal.event(kind, data)
+    },
+    progress: (progress) => journal.progress(progress),
+  }
+}
+
+/** The context of one round. One that is done again goes through, whoever asks to stop: its result is only on the way. */
+export const ofRound = (context: StepContext, facts: RoundFacts, options: RoundOptions = {}): StepContext => ({
+  ...context,
+  journal: inRound(context.journal, facts, options),
+  stopping: facts.round < (options.resumedAt ?? 0) ? () => false : context.stopping,
 })

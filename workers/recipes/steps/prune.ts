@@ -19,7 +19,7 @@ import { gather } from '../prune/evidence.ts'
 import { ratioForLatency } from '../prune/latency.ts'
 import { parseBudget, PruneOptions } from '../prune/options.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
-import { asPairs, inRound, replay, roundFacts } from '../prune/rounds.ts'
+import { asPairs, ofRound, replay, roundFacts } from '../prune/rounds.ts'
 import { scanSensitivity } from '../prune/sensitivity.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 
@@ -40,7 +40,7 @@ async function run(context: StepContext, options: PruneOptions): Promise<StepRes
       : await oneRound(context, { ...options, ratio: ratios[round] as number }, graph, round)
     if ('report' in cutting) rounds.push(cutting.report)
     removals = [...removals, asPairs(cutting.removal)]
-    const own = { ...context, journal: inRound(journal, { round, offset, removals }) }
+    const own = ofRound(context, { round, offset, removals })
     recovered = await recover(
       own,
       { teacher: model.graph, after: cutting.graph, ...('groups' in cutting ? { cutting } : {}) },

@@ -13,7 +13,7 @@ import { pruneOnce, pruningProblems, type PruneReport } from '../prune/choose.ts
 import { gather } from '../prune/evidence.ts'
 import { ChoiceOptions, PruneOptions } from '../prune/options.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
-import { asPairs, inRound, replay, roundFacts } from '../prune/rounds.ts'
+import { asPairs, ofRound, replay, roundFacts } from '../prune/rounds.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 import { fitOptions } from './options.ts'
 
@@ -111,24 +111,38 @@ async function sparseTraining(context: StepContext, graph: Graph, options: SlimO
     return train(context, graph, options, sparseEpochs, [scaleSparsity(scales, strength)])
   }
   let result: Recovered & { readonly steps: number } = { graph, steps: 0 }
+  const resumedAt = (await roundFacts(context.journal))?.round
   for (let epoch = 0; epoch < sparseEpochs && !result.stopped; epoch++) {
     const next =
       regularizer === 'group'
-        ? await groupEpoch(context, result.graph, options, epoch, result.steps)
-        : await maskedEpoch(context, result.graph, options, epoch, result.steps)
+        ? await groupEpoch(context, result.graph, options, { epoch, offset: result.steps, resumedAt })
+        : await maskedEpoch(context, result.graph, options, { epoch, offset: result.steps, resumedAt })
     result = { ...next, steps: result.steps + next.steps }
   }
   return result
 }
 
-function groupEpoch(context: StepContext, graph: Graph, options: SlimOptions, epoch: number, offset: number) {
+/** Where an epoch of sparse training stands. */
+interface Epoch {
+  readonly epoch: number
+  /** Training steps before it. */
+  readonly offset: number
+  readonly resumedAt: number | undefined
+}
+
+function groupEpoch(context: StepContext, graph: Graph, options: SlimOptions, { epoch, offset, resumedAt }: Epoch) {
   const factors = factorsOf(groupsOf(analyse(graph, options)), context.seed)
-  const own = { ...context, journal: inRound(context.journal, { round: epoch, offset, removals: [] }, SPARSE) }
+  const own = ofRound(context, { round: epoch, offset, removals: [] }, { ...SPARSE, resumedAt })
   return train(own, graph, options, 1, [groupSparsity(factors, options.strength)])
 }
 
 /** One epoch under masks: the least important filters of now are hidden, all weights learn. */
-async function maskedEpoch(context: StepContext, graph: Graph, options: SlimOptions, epoch: number, offset: number) {
+async function maskedEpoch(
+  context: StepContext,
+  graph: Graph,
+  options: SlimOptions,
+  { epoch, offset, resumedAt }: Epoch,
+) {
   const { groups, removal } = await choose(context, graph, options)
   const hidden = new Map<string, Tensor>()
   for (const group of groups.groups) {
@@ -143,7 +157,7 @@ async function maskedEpoch(context: StepContext, graph: Graph, options: SlimOpti
     }
   }
   const { graph: masked, shadowed } = shadow(groups.coupling.graph, hidden)
-  const own = { ...context, journal: inRound(context.journal, { round: epoch, offset, removals: [] }, SPARSE) }
+  const own = ofRound(context, { round: epoch, offset, removals: [] }, { ...SPARSE, resumedAt })
   const trained = await train(own, masked, options, 1, [])
   return { ...trained, graph: unshadow(groups.coupling.graph, trained.graph, shadowed) }
 }
@@ -188,7 +202,7 @@ async function choose({ data, executor, threads, seed }: StepContext, graph: Gra
 }
 
 /** Metrics of sparse training have one term more. */
-const SPARSE = { train: 'sparse' }
+const SPARSE = { streams: { train: 'sparse' } }
 
 /** The round of the snapshots after the cut; those before it are numbered by epoch. */
 const AFTER_CUT = 1_000_000
@@ -203,8 +217,8 @@ async function run(context: StepContext, options: SlimOptions): Promise<StepResu
   let offset = resumed?.offset ?? 0
   if (!after) {
     const first =
-      options.regularizer === 'scale' ? inRound(journal, { round: 0, offset: 0, removals: [] }, SPARSE) : journal
-    const sparse = await sparseTraining({ ...context, journal: first }, model.graph, options)
+      options.regularizer === 'scale' ? ofRound(context, { round: 0, offset: 0, removals: [] }, SPARSE) : context
+    const sparse = await sparseTraining(first, model.graph, options)
     if (sparse.stopped) return { model: { ...model, graph: sparse.graph }, report: {}, stopped: true }
     const cutting = await choose(context, sparse.graph, options)
     ;({ report } = cutting)
@@ -213,7 +227,7 @@ async function run(context: StepContext, options: SlimOptions): Promise<StepResu
     pairs = [asPairs(cutting.removal)]
     offset = sparse.steps
   }
-  const own = { ...context, journal: inRound(journal, { round: AFTER_CUT, offset, removals: pairs ?? [] }) }
+  const own = ofRound(context, { round: AFTER_CUT, offset, removals: pairs ?? [] })
   const { graph, stopped = false, ...rest } = await recover(own, { teacher: model.graph, after }, options)
   return { model: { ...model, graph }, report: { ...(report ? { rounds: [report] } : {}), ...rest }, stopped }
 }

@@ -21,7 +21,7 @@ import { AlambicError } from '../../protocol/errors.ts'
 import { crossEntropy } from '../../train/losses.ts'
 import { fit } from '../fit.ts'
 import { gather } from '../prune/evidence.ts'
-import { inRound } from '../prune/rounds.ts'
+import { ofRound, roundFacts } from '../prune/rounds.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 import { fitOptions, TrainingOptions } from './options.ts'
 
@@ -171,6 +171,7 @@ async function run(context: StepContext, options: SparsifyOptions): Promise<Step
     })
   }
   let [stopped, offset] = [false, 0]
+  const resumedAt = (await roundFacts(context.journal))?.round
   const rounds: unknown[] = []
   for (let round = 1; round <= options.rounds && !stopped; round++) {
     const weights = chosen(graph, options.layers)
@@ -179,9 +180,9 @@ async function run(context: StepContext, options: SparsifyOptions): Promise<Step
     rounds.push({ sparsity: share, layers: densities(graph, options.layers) })
     if (options.epochs === 0) continue
     // A resumed run does finished rounds again, which gives the same bits.
-    const journal = inRound(context.journal, { round, offset, removals: [] })
+    const own = ofRound(context, { round, offset, removals: [] }, { resumedAt })
     const trained = await retrain(
-      { ...context, journal },
+      own,
       graph,
       weights.map((w) => w.name),
       options,
