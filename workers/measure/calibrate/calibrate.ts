@@ -37,6 +37,8 @@ export interface CalibrationOptions {
   /** Bytes of activations that one run may put out. */
   readonly memory?: number
   readonly threads?: number | undefined
+  /** How many batches are to come, for the progress. */
+  readonly expected?: number
   /** Called after every run with the share that is done, 0 to 1. */
   readonly onProgress?: (share: number) => void
 }
@@ -137,7 +139,7 @@ async function findExtremes(
       }
       if (suspects.length > 0) await findCulprit(executor, graph, suspects, batch, options)
       batches++
-      onProgress(batches / (batches + 1))
+      onProgress(batches / Math.max(batches, options.expected ?? batches + 1))
     }
   } finally {
     await program.dispose()

@@ -76,6 +76,10 @@ export const QuantizeOptions = z.strictObject({
   checkSamples: z.number().int().min(1).default(2000).describe('Most samples that accuracy is checked with'),
   diagnose: z.boolean().default(true).describe('Measure the signal-to-noise ratio of every layer'),
   diagnoseSamples: z.number().int().min(1).default(32),
+  portability: z
+    .boolean()
+    .default(true)
+    .describe('Simulate processors with AVX2 but no VNNI, where sums of u8·s8 pairs saturate, and warn'),
   optimize: z
     .enum(['size', 'latency'])
     .default('size')

@@ -46,6 +46,7 @@ export async function rangesOf(
       bins: options.bins,
       quantizedBins: options.quantizedBins,
       threads: context.threads,
+      expected: Math.ceil(samples / batch),
       onProgress: (share) =>
         context.journal.progress({
           activity: 'calibrate',

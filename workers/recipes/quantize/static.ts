@@ -10,6 +10,8 @@ import {
   pairedComparison,
   pairedSqnr,
   samplesOf,
+  saturationOf,
+  saturationWarning,
   searchFallback,
   type LayerSpeed,
 } from '../../measure/quantization/index.ts'
@@ -121,6 +123,7 @@ class StaticRun {
     const { graph, layers: corrected } = await this.#corrected(written, plan)
     const known = corrected ? undefined : found.accuracy
     const accuracy = baseline && check && (known ?? (await this.#compare(check, baseline, graph)))
+    const saturation = await this.#portability(graph, plan)
     const sqnr = this.#options.diagnose ? await this.#diagnose(graph, report) : undefined
     return {
       graph,
@@ -137,6 +140,7 @@ class StaticRun {
         float: [...found.float],
         absorbed: report.absorbed,
         left: report.left,
+        ...(saturation ? { saturation } : {}),
         ...(corrected ? { biasCorrection: corrected } : {}),
         ...(found.search ? { search: found.search } : {}),
       },
@@ -156,7 +160,6 @@ class StaticRun {
 
   #warn(text: string): void {
     this.#warnings.push(text)
-    this.#context.journal.event('warning', { text })
   }
 
   /** Layers may return to float later: then a value that shared a scale may need a range of its own. */
@@ -232,6 +235,17 @@ class StaticRun {
       seed: seed + 1,
       preprocessing: preprocessingFor(data, this.#context.model, preprocessing),
     })
+  }
+
+  /** The same model on processors whose sums of pairs saturate; this one may not be where it will run. */
+  async #portability(graph: Graph, plan: QuantPlan) {
+    const { activations, weights, reduceRange, portability } = this.#options
+    if (!portability || activations !== 'u8' || weights !== 'i8' || reduceRange) return undefined
+    const layers = plan.weights.map((site) => site.node)
+    const found = await saturationOf(this.#context, graph, layers, this.#samples(4))
+    const warning = saturationWarning(found)
+    if (warning !== undefined) this.#warn(warning)
+    return found.filter(({ share }) => share > 0)
   }
 
   async #corrected(graph: Graph, plan: QuantPlan) {
