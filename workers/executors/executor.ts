@@ -32,6 +32,12 @@ export interface Program {
   dispose(): Promise<void>
 }
 
+/** A program without state that runs beside others. */
+export interface AsideProgram extends Program {
+  /** How long all runs took by themselves; the time between asking and answering includes other work. */
+  readonly milliseconds: number
+}
+
 /** Something that runs graphs. The reference executor is the definition; the others agree with it. */
 export interface Executor {
   /** `reference`, `ort-cpu`, `ort-webgpu`, … */
@@ -39,4 +45,6 @@ export interface Executor {
   /** Runtime name and version, for provenance: `onnxruntime 1.30.0`. */
   readonly runtime: string
   compile(graph: Graph, options?: CompileOptions): Promise<Program>
+  /** The same in a thread of its own, so that it works while other programs do; absent where runs never block. */
+  compileAside?(graph: Graph, options?: CompileOptions): Promise<AsideProgram>
 }

@@ -105,6 +105,8 @@ describe('what the teacher says', () => {
   test('is computed for every batch where inputs change or there is no room', async () => {
     const flipped = await run('live-1', { ...distil, epochs: 1, augmentation: { padCrop: { pad: 2 } } })
     expect(flipped.step['teacher']).toMatchObject({ cached: false, because: 'inputs are augmented' })
+    const again = await run('live-again', { ...distil, epochs: 1, augmentation: { padCrop: { pad: 2 } } })
+    expect(again.report['sha256']).toBe(flipped.report['sha256'])
     const large = await run('live-2', { ...distil, epochs: 1, losses: ['at'], cacheLimit: 0.5 })
     expect(large.step['teacher']).toMatchObject({ cached: false })
     expect((large.step['teacher'] as { because: string }).because).toContain('more than the limit of 0.5 MB')

@@ -40,6 +40,10 @@ export interface FitOptions {
   readonly training?: Graph
   /** More inputs of each batch, by name: what a teacher says. */
   readonly extra?: (indices: Int32Array, x: Tensor) => Promise<Tensors>
+  /** Ask for the extra inputs of the next batch while this one is trained on: they come from another thread. */
+  readonly ahead?: boolean
+  /** More numbers beside the progress: the teacher's throughput. */
+  readonly shown?: () => Readonly<Record<string, number>>
 }
 
 export interface FitResult {
@@ -61,6 +65,12 @@ export interface EpochRecord {
 /** Prefixes of a snapshot's tensors. */
 const NOW = 'now/'
 const BEST = 'best/'
+
+interface Inputs {
+  readonly x: Tensor
+  readonly labels: Tensor | undefined
+  readonly extra: Tensors
+}
 
 /** The mutable side of a training loop; everything in it goes into a snapshot. */
 interface Progression {
@@ -93,6 +103,7 @@ class Trainer {
   readonly #loader: Loader
   readonly #total: number
   readonly #eta: Eta
+  #ahead: Promise<Inputs> | undefined
   #at: Progression = { step: 0, lossSum: 0, best: undefined, history: [] }
 
   static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
@@ -179,10 +190,10 @@ class Trainer {
   async #one(): Promise<void> {
     const { step } = this.#at
     const rate = this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
-    const { x: batch, labels, indices } = await this.#loader.batchAt(step)
-    // A model of 16 bits is trained in float32.
-    const x = castFloat(batch, 'f32')
-    const extra = (await this.#options.extra?.(indices, x)) ?? {}
+    const { x, labels, extra } = await (this.#ahead ?? this.#inputs(step))
+    this.#ahead = this.#options.ahead && step + 1 < this.#total ? this.#inputs(step + 1) : undefined
+    // It is waited for in the next step; should it fail, that is when it counts.
+    this.#ahead?.catch(() => undefined)
     const feeds: Record<string, Tensor> = {
       ...extra,
       ...this.#step.hyper(step + 1, rate, this.#total),
@@ -198,6 +209,14 @@ class Trainer {
     this.#report(values, rate)
     if (values[this.#step.metricNames.indexOf('finite')] !== 1) throw await this.#diverged(values, feeds)
     this.#count(values, rate)
+  }
+
+  /** What a step is fed beside its numbers: samples, labels, what a teacher says. */
+  async #inputs(step: number): Promise<Inputs> {
+    const { x: batch, labels, indices } = await this.#loader.batchAt(step)
+    // A model of 16 bits is trained in float32.
+    const x = castFloat(batch, 'f32')
+    return { x, labels, extra: (await this.#options.extra?.(indices, x)) ?? {} }
   }
 
   async #diverged(values: readonly number[], feeds: Tensors): Promise<AlambicError> {
@@ -237,7 +256,12 @@ class Trainer {
       epoch: Math.ceil(step / perEpoch),
       epochs: this.#options.epochs,
       ...this.#eta.state(),
-      values: { loss: valueOf('loss'), lr: rate, ...(accuracy === undefined ? {} : { accuracy }) },
+      values: {
+        loss: valueOf('loss'),
+        lr: rate,
+        ...(accuracy === undefined ? {} : { accuracy }),
+        ...this.#options.shown?.(),
+      },
     })
   }
 
@@ -289,8 +313,9 @@ class Trainer {
     await this.#context.journal.save(snapshot)
   }
 
-  close(): Promise<void> {
-    return this.#program.dispose()
+  async close(): Promise<void> {
+    await this.#ahead?.catch(() => undefined)
+    await this.#program.dispose()
   }
 }
 

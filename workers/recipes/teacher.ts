@@ -1,5 +1,5 @@
 import { Loader, settingsHash, type Augmentation, type Preprocessing, type Split } from '../datasets/index.ts'
-import type { Program, Tensors } from '../executors/executor.ts'
+import type { AsideProgram, Program, Tensors } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
 import { graphHash } from '../graph/hash.ts'
 import { sizeOf, type Tensor } from '../graph/tensor.ts'
@@ -66,7 +66,7 @@ export async function openTeacher(
   const split = context.data.splits.train
   const isRows = taps.every(({ value }) => staticShape(bound.type(value))?.[0] === options.batch)
   const refused = isRows ? whyNotCached(columns, split, options) : 'its outputs do not have the samples first'
-  const session = new Session(context, bound, options.batch)
+  const session = new Session(context, bound, options.batch, refused !== undefined)
   if (split && refused === undefined) {
     const cached = await openCached(context, { session, graph, split, taps, columns, options })
     if (cached) return cached
@@ -86,13 +86,17 @@ function whyNotCached(columns: readonly Column[], split: Split | undefined, o: T
 /** The teacher's program, compiled when it is first needed, and how fast it is. */
 class Session {
   samples = 0
-  milliseconds = 0
+  #milliseconds = 0
   readonly #context: StepContext
   readonly #graph: Graph
   readonly #batch: number
+  readonly #isAside: boolean
   #program: Promise<Program> | undefined
+  #aside: AsideProgram | undefined
 
-  constructor(context: StepContext, graph: Graph, batch: number) {
+  /** `isAside`: in a thread of its own, to work ahead while the student is trained. */
+  constructor(context: StepContext, graph: Graph, batch: number, isAside: boolean) {
+    this.#isAside = isAside
     this.#context = context
     this.#graph = graph
     this.#batch = batch
@@ -100,17 +104,28 @@ class Session {
 
   /** Everything the teacher says of a batch; a batch that is not full is padded with zeros. */
   async run(x: Tensor): Promise<Tensors> {
-    const { threads, executor } = this.#context
-    this.#program ??= executor.compile(this.#graph, { ...(threads === undefined ? {} : { threads }) })
+    this.#program ??= this.#compile()
     const program = await this.#program
     const [input] = this.#graph.requiredInputs
     const started = performance.now()
     const results = await program.run({
       [input?.name ?? '']: asInput(filled(castFloat(x, 'f32'), this.#batch), staticShape(input?.type)),
     })
-    this.milliseconds += performance.now() - started
+    this.#milliseconds += performance.now() - started
     this.samples += x.dims[0] ?? 0
     return results
+  }
+
+  async #compile(): Promise<Program> {
+    const { threads, executor } = this.#context
+    const options = threads === undefined ? {} : { threads }
+    if (!this.#isAside || !executor.compileAside) return executor.compile(this.#graph, options)
+    return (this.#aside = await executor.compileAside(this.#graph, options))
+  }
+
+  /** That the teacher itself took. */
+  get milliseconds(): number {
+    return this.#aside?.milliseconds ?? this.#milliseconds
   }
 
   get throughput(): number {

@@ -8,6 +8,7 @@ import { verify } from '../../graph/verify.ts'
 import { staticShape } from '../../graph/types.ts'
 import { encodeForRuntime } from '../../onnx/index.ts'
 import type { CompileOptions, Executor, Program, StateLink, Tensors } from '../executor.ts'
+import { compileOrtAside } from './aside.ts'
 import { lowerForOrtCpu } from './lower.ts'
 import { BLOCKED_DOMAIN } from './lower/blocked.ts'
 import { emptyOrtTensor, fromOrt, toOrt } from './tensors.ts'
@@ -30,6 +31,7 @@ export const ortCpu: Executor = {
   id: 'ort-cpu',
   runtime: `onnxruntime ${version}`,
   compile: (graph, options) => compileOrt(graph, options),
+  compileAside: (graph, options) => compileOrtAside(graph, options),
 }
 
 export async function compileOrt(graph: Graph, options: OrtOptions = {}): Promise<Program> {

@@ -46,6 +46,7 @@ export async function follow(context: StepContext, options: Following): Promise<
       losses: plan.losses,
       training: plan.training,
       extra: (indices, x) => source.feeds(indices, x),
+      ...(source.live ? { ahead: true, shown: () => ({ teacher: source.report().throughput }) } : {}),
     })
     return { ...result, pairing: plan.pairing, teacher: source.report() }
   } finally {
