@@ -3,6 +3,7 @@ import { createApp } from 'vue'
 import App from './App.vue'
 import { i18n } from './locales/index.ts'
 import { router } from './router.ts'
+import '@fontsource-variable/inter/index.css'
 import './styles/tokens.css'
 import './styles/base.css'
 

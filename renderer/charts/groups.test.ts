@@ -12,13 +12,14 @@ const stream = (name: string, columns: string[]): Stream => ({
 
 test('metrics go to the chart of their kind; what is not known has one of its own', () => {
   const groups = chartGroups([
-    stream('0-train', ['step', 'loss', 'kl', 'finite', 'gradNorm', 'lr']),
+    stream('0-train', ['step', 'loss', 'kl', 'finite', 'gradNorm', 'top1', 'lr']),
     stream('0-evaluation', ['step', 'epoch', 'loss', 'accuracy']),
     stream('0-clock', ['step', 'time', 'elapsed']),
   ])
   expect(groups.map(({ id, lines }) => [id, lines.map(({ stream: s, column }) => `${s}/${column}`)])).toEqual([
     ['loss', ['0-train/loss', '0-train/kl', '0-evaluation/loss']],
     ['accuracy', ['0-evaluation/accuracy']],
+    ['hits', ['0-train/top1']],
     ['learningRate', ['0-train/lr']],
     ['gradNorm', ['0-train/gradNorm']],
   ])

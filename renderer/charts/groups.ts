@@ -4,7 +4,7 @@ import type { Stream } from '../stores/rows.ts'
 export interface ChartGroup {
   readonly id: string
   /** A kind of metric has a phrase for its title; any other chart is called as its metric. */
-  readonly kind: 'loss' | 'accuracy' | 'learningRate' | 'other'
+  readonly kind: 'loss' | 'accuracy' | 'hits' | 'learningRate' | 'other'
   /** Shares of one, shown as percentages. */
   readonly percent: boolean
   readonly lines: readonly LineSource[]
@@ -23,12 +23,14 @@ const hidden = new Set(['step', 'epoch', 'time', 'elapsed', 'finite'])
 /** The first rule whose pattern fits a column's name decides. What no rule names has a chart of its own. */
 const rules: readonly (readonly [pattern: RegExp, kind: ChartGroup['kind']])[] = [
   [/^lr$/, 'learningRate'],
-  [/accuracy|agree|top\d/i, 'accuracy'],
+  // Counts of right answers in a batch, not shares.
+  [/^top\d$/, 'hits'],
+  [/accuracy|agree/i, 'accuracy'],
   [/norm|scale|ratio|sparsity|temperature/i, 'other'],
   [/./, 'loss'],
 ]
 
-const order: readonly ChartGroup['kind'][] = ['loss', 'accuracy', 'learningRate', 'other']
+const order: readonly ChartGroup['kind'][] = ['loss', 'accuracy', 'hits', 'learningRate', 'other']
 
 /** The charts of the streams of one stage, in the order in which people look at them. */
 export function chartGroups(streams: readonly Stream[]): readonly ChartGroup[] {

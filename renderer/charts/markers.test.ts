@@ -15,7 +15,8 @@ test('saves, resumes, NaN and jumps of the learning rate are marked, of this sta
     events: [
       event(1, 'checkpoint', { stepIndex: 0, step: 5 }),
       event(2, 'step-started', { stepIndex: 1, step: 'distil' }),
-      event(3, 'checkpoint', { stepIndex: 1, step: 40 }),
+      event(3, 'checkpoint', { stepIndex: 1, step: 20 }),
+      event(6, 'checkpoint', { stepIndex: 1, step: 40 }),
       event(4, 'resumed', { stepIndex: 1, step: 40 }),
       event(5, 'not-finite', { stepIndex: 1, step: 50 }),
     ],

@@ -35,7 +35,11 @@ export function stageMarkers({ events, stage, lr, steps }: Source): readonly Mar
     const step = data['step']
     return mark && data['stepIndex'] === stage && typeof step === 'number' ? [{ step, mark }] : []
   })
-  return [...happened, ...jumps(lr, steps)].sort((a, b) => a.step - b.step).slice(-MOST)
+  // Saves are many and all alike: the newest tells from where a run would go on.
+  const saved = happened.findLast(({ mark }) => mark === 'checkpoint')
+  return [...happened.filter((one) => one.mark !== 'checkpoint' || one === saved), ...jumps(lr, steps)]
+    .sort((a, b) => a.step - b.step)
+    .slice(-MOST)
 }
 
 function jumps(lr: Column | undefined, steps: Column | undefined): Mark[] {

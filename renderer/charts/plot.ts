@@ -5,11 +5,14 @@ import type { ChartFrame, ChartLine, Marker, Reference } from './model.ts'
 import type { Colours } from './palette.ts'
 import { paddedRange } from './ticks.ts'
 
+/** A number in words, with so many significant digits. */
+export type Show = (value: number, digits?: number) => string
+
 /** What a plot is told about its surroundings. */
 export interface PlotHooks {
   readonly colours: Colours
-  readonly showX: (value: number) => string
-  readonly showY: (value: number) => string
+  readonly showX: Show
+  readonly showY: Show
   /** The person chose a part of the x axis by dragging. */
   readonly chose: (view: View) => void
   readonly reset: () => void
@@ -108,9 +111,9 @@ export class Plot {
           grid: { show: false },
           size: 24,
           gap: 2,
-          values: (_, splits) => splits.map((v) => (v === null ? '' : showX(v))),
+          values: (_, splits) => labels(splits, showX),
         },
-        { ...axis, size: widthOf, gap: 4, values: (_, splits) => splits.map((v) => (v === null ? '' : showY(v))) },
+        { ...axis, size: widthOf, gap: 4, values: (_, splits) => labels(splits, showY) },
       ],
       series: [{}, ...lines.flatMap((line) => seriesOf(line, colours))],
       cursor: {
@@ -152,6 +155,13 @@ function seriesOf({ colour, smooth }: ChartLine, colours: Colours): uPlot.Series
   const stroke = colours.series[colour % colours.series.length] ?? colours.text
   const line = (alpha: number, width: number): uPlot.Series => ({ stroke, width, alpha, points: { show: false } })
   return smooth ? [line(0.28, 1), line(1, 1.8)] : [line(1, 1.6)]
+}
+
+/** Labels of an axis, with as many digits as tell them apart. */
+function labels(splits: readonly (number | null)[], show: Show): string[] {
+  const values = splits.filter((value) => value !== null)
+  const enough = [3, 4, 5, 6, 7, 8].find((digits) => new Set(values.map((v) => show(v, digits))).size === values.length)
+  return splits.map((value) => (value === null ? '' : show(value, enough ?? 8)))
 }
 
 function dataOf({ lines, frame }: PlotContent, pixels: number): Aligned {
@@ -200,6 +210,7 @@ function withPen(u: uPlot, colours: Colours, draw: (pen: Pen) => void): void {
   ctx.clip()
   ctx.font = colours.font.replace(/^(\d+)px/, (_, size: string) => `${Number(size) * scale}px`)
   ctx.textBaseline = 'top'
+  ctx.textAlign = 'left'
   draw({ ctx, scale })
   ctx.restore()
 }
@@ -221,23 +232,20 @@ function drawMarkers(u: uPlot, markers: readonly Marker[], colours: Colours): vo
       ctx.stroke()
       // A label that would cover the one before it is left out; the table and the log have them all.
       if (at + 4 * scale < free) continue
-      ctx.fillText(label, at + 4 * scale, top + 2 * scale)
-      free = at + ctx.measureText(label).width + 12 * scale
+      const room = ctx.measureText(label).width + 4 * scale
+      // At the right edge the label goes to the other side of its line.
+      const start = at + room > left + width ? at - room : at + 4 * scale
+      ctx.fillText(label, start, top + 2 * scale)
+      free = at + room + 8 * scale
     }
   })
 }
 
-function drawReferences(
-  u: uPlot,
-  references: readonly Reference[],
-  colours: Colours,
-  show: (y: number) => string,
-): void {
+function drawReferences(u: uPlot, references: readonly Reference[], colours: Colours, show: Show): void {
   const { left, width } = u.bbox
   withPen(u, colours, ({ ctx, scale }) => {
     ctx.setLineDash([5 * scale, 4 * scale])
     ctx.lineWidth = 1.4 * scale
-    ctx.textBaseline = 'bottom'
     for (const { name, value, colour } of references) {
       const at = Math.round(u.valToPos(value, 'y', true))
       const stroke = colours.series[colour % colours.series.length] ?? colours.text
@@ -247,7 +255,9 @@ function drawReferences(
       ctx.moveTo(left, at)
       ctx.lineTo(left + width, at)
       ctx.stroke()
-      ctx.fillText(`${name} ${show(value)}`, left + 6 * scale, at - 2 * scale)
+      const above = at - u.bbox.top > 16 * scale
+      ctx.textBaseline = above ? 'bottom' : 'top'
+      ctx.fillText(`${name} ${show(value)}`, left + 6 * scale, at + (above ? -2 : 3) * scale)
     }
   })
 }

@@ -8,6 +8,7 @@ import { Derived, timeOf, type XKind } from './abscissa.ts'
 import type { Column } from './column.ts'
 import type { View } from './decimate.ts'
 import { chartGroups, type ChartGroup } from './groups.ts'
+import { referencesFor } from './references.ts'
 import { stageMarkers } from './markers.ts'
 import type { ChartLine, Marker, Reference } from './model.ts'
 import { Smoother } from './smooth.ts'
@@ -105,16 +106,16 @@ export function useCurves(input: () => Input) {
       const x = source && xOf(source)
       if (!raw || !x) return []
       const id = `${stream} ${column}`
-      // What is measured once an epoch is no noise.
-      const smooth = held ? undefined : smoothOf(id, raw)
+      // What is measured once an epoch is no noise, and neither is a schedule.
+      const smooth = held || group.kind === 'learningRate' ? undefined : smoothOf(id, raw)
       const name = held ? t('chart.held', { name: column }) : column
       return [{ id, name, colour: group.kind === 'learningRate' ? 4 : i, x, raw, ...(smooth ? { smooth } : {}) }]
     })
   }
 
-  function referencesOf(group: ChartGroup): readonly Reference[] {
+  function referencesOf(group: ChartGroup, stage: number): readonly Reference[] {
     if (group.kind !== 'accuracy') return []
-    const found = input().monitor.detail.value?.references ?? []
+    const found = referencesFor(input().monitor.detail.value, stage)
     return found.map(({ name, accuracy }, i) => ({ name: t(`chart.${name}`), value: accuracy, colour: 1 + i }))
   }
 
@@ -124,7 +125,7 @@ export function useCurves(input: () => Input) {
     return chartGroups(streamsOf(stage)).map((group) => ({
       ...group,
       lines: linesOf(group),
-      references: referencesOf(group),
+      references: referencesOf(group, stage),
     }))
   }
 

@@ -31,17 +31,29 @@ export const connect = (events: StudioEvents): Promise<Channel> =>
   desktop ? connectDesktop(events, desktop) : connectBrowser(events)
 
 /** The key that the address carries is taken out of it before anything else can see it. */
-const token = takeToken()
-
-function takeToken(): string | undefined {
-  const found = /^#token=([\w-]+)(?:&(.*))?$/.exec(window.location.hash)
-  if (!found) return undefined
-  window.history.replaceState(null, '', `${window.location.pathname}${found[2] ? `#${found[2]}` : ''}`)
-  return found[1]
-}
-
+let token: string | undefined
 /** A key that was exchanged once is of no more use; the cookie holds from then on. */
 let exchanged = false
+
+function takeToken(): boolean {
+  const found = /^#token=([\w-]+)(?:&(.*))?$/.exec(window.location.hash)
+  if (!found) return false
+  window.history.replaceState(null, '', `${window.location.pathname}${found[2] ? `#${found[2]}` : ''}`)
+  token = found[1]
+  exchanged = false
+  return true
+}
+
+takeToken()
+
+/** Calls back when a new key comes into the address of this window: Alambic was started again, and opened again. */
+export function onNewToken(act: () => void): void {
+  // `popstate` comes first, and before the router sees it.
+  for (const event of ['popstate', 'hashchange'])
+    window.addEventListener(event, () => {
+      if (takeToken()) act()
+    })
+}
 
 async function openSession(): Promise<void> {
   const fresh = token !== undefined && !exchanged

@@ -19,8 +19,12 @@ export function readDrop(transfer: DataTransfer): Promise<Dropped> {
   const items = [...transfer.items].filter(({ kind }) => kind === 'file')
   const paths = items.map((item) => desktop?.pathOf(item.getAsFile()) ?? '').filter((path) => path !== '')
   if (paths.length > 0 && paths.length === items.length) return Promise.resolve({ kind: 'paths', paths })
-  const entries = items.map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
-  return walk(entries)
+  const entries = items.map((item) => item.webkitGetAsEntry())
+  if (entries.every((entry) => entry === null)) {
+    const files = items.map((item) => item.getAsFile()).filter((file) => file !== null)
+    return Promise.resolve({ kind: 'files', files: files.map((file) => ({ path: file.name, file })) })
+  }
+  return walk(entries.filter((entry) => entry !== null))
 }
 
 /** Files of a file chooser; those of a chosen folder carry their path. */

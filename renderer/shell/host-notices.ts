@@ -18,6 +18,8 @@ export function useHostNotices(): void {
     const known = code in shell.notice
     const text = known ? t(key, { title, path }) : message
     const show = () => void router.push({ name: 'run', params: { run } })
+    // Whoever looks at the run sees it there.
+    if (run !== undefined && router.currentRoute.value.params['run'] === run) return
     notices.say(text, { level, ...(run === undefined ? {} : { action: { label: t('notice.show'), run: show } }) })
   })
   onScopeDispose(off)

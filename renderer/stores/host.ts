@@ -10,7 +10,7 @@ import type {
   StudioResults,
 } from '../../workers/protocol/studio.ts'
 import { backoff } from '../rpc/backoff.ts'
-import { connect, type Channel } from '../rpc/channel.ts'
+import { connect, onNewToken, type Channel } from '../rpc/channel.ts'
 
 type Request<Name extends StudioCall> = Parameters<StudioApi[Name]>[0]
 type Ask<Name extends StudioCall> = (name: Name, request: Request<Name>) => Promise<StudioResults[Name]>
@@ -99,6 +99,11 @@ export const useHost = defineStore('host', () => {
     retryAt.value = Date.now() + pause
     timer = setTimeout(() => void open(), pause)
   }
+
+  onNewToken(() => {
+    connection.value = 'connecting'
+    void open()
+  })
 
   return { connection, hello, retryAt, generation, onChange, call, open }
 })

@@ -37,7 +37,10 @@ export function useRunActions(run: () => RunSummary | undefined) {
 
   const possible = computed(() => {
     const now = run()
-    return now ? offers[now.state] : []
+    if (!now) return []
+    // What is over goes on only from something that was saved.
+    const resumable = !isFinished(now.state) || now.lastCheckpoint !== undefined
+    return offers[now.state].filter((action) => action !== 'resume' || resumable)
   })
 
   async function attempt(work: (key: string) => Promise<RunSummary | undefined>): Promise<void> {

@@ -6,6 +6,8 @@ import { useHost } from './host.ts'
 
 const active = new Set<RunSummary['state']>(['preparing', 'running', 'pausing'])
 
+const resting = new Set<RunSummary['state']>(['pausing', 'paused', 'interrupted'])
+
 /** Whether a run is computing, as against waiting or being over. */
 export const isActive = (run: RunSummary): boolean => active.has(run.state)
 
@@ -71,7 +73,11 @@ export const useStudio = defineStore('studio', () => {
     contents: ({ project }) => {
       contents.value = { ...contents.value, [project]: (contents.value[project] ?? 0) + 1 }
     },
-    run: ({ run }) => putRun(run),
+    run: ({ run }) => {
+      // A run that waits is as far as it was when it was last heard of.
+      const progress = run.progress ?? (resting.has(run.state) ? runMap.value.get(run.run)?.progress : undefined)
+      putRun(progress ? { ...run, progress } : run)
+    },
     'run-gone': ({ run }) => {
       runMap.value.delete(run)
       triggerRef(runMap)

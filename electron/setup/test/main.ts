@@ -1,7 +1,7 @@
 /**
  * `npm test`: sets up what tests need, then runs every check and every test, and ends with one line of counts. A check
  * that fails does not stop the ones after it, so that one run shows everything. With arguments (`npm test -- workers/
- * graph`) only the matching tests run.
+ * graph`, `npm test -- e2e/axe`) only the matching tests run.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
@@ -22,6 +22,7 @@ interface Check {
   readonly fix: string
 }
 
+const tsc = 'node_modules/typescript/bin/tsc'
 /** TypeScript that reads single-file components too. */
 const vueTsc = 'node_modules/vue-tsc/bin/vue-tsc.js'
 
@@ -32,9 +33,10 @@ const checks: readonly Check[] = [
     fix: 'npm run format',
   },
   { title: 'lint', run: ['node_modules/eslint/bin/eslint.js', '.'], fix: 'npm run lint -- --fix, or by hand' },
-  { title: 'types', run: ['node_modules/typescript/bin/tsc', '--build', 'tsconfig.build.json'], fix: 'by hand' },
+  { title: 'types', run: [tsc, '--build', 'tsconfig.build.json'], fix: 'by hand' },
   { title: 'types of the screens', run: [vueTsc, '--project', 'renderer/tsconfig.json'], fix: 'by hand' },
   { title: 'types of their tests', run: [vueTsc, '--project', 'renderer/tsconfig.test.json'], fix: 'by hand' },
+  { title: 'types of the end-to-end tests', run: [tsc, '--project', 'e2e/tsconfig.json'], fix: 'by hand' },
 ]
 
 /** Colours are for a terminal only: a log that a program reads stays plain. */
@@ -66,6 +68,20 @@ const readTally = (): Tally | undefined => {
   }
 }
 
+/** The end-to-end tests, on the built studio in a real browser. */
+const runEndToEnd = (filters: readonly string[]): Tally => {
+  rmSync(tallyFile, { force: true })
+  const ok = runScript(
+    ['node_modules/@playwright/test/cli.js', 'test', '--config', 'e2e/playwright.config.ts', ...filters],
+    {
+      [tallyVariable]: tallyFile,
+    },
+  )
+  return tallyOfTests(readTally(), ok)
+}
+
+const isEndToEnd = (filter: string): boolean => filter.startsWith('e2e')
+
 const runTests = (filters: readonly string[]): Tally => {
   rmSync(tallyFile, { force: true })
   const reporters = ['--reporter=default', '--reporter=./electron/setup/test/reporter.ts']
@@ -78,7 +94,14 @@ const runTests = (filters: readonly string[]): Tally => {
 const main = (filters: readonly string[]): void => {
   runScript(['workers/testing/setup/main.ts'])
   const checked = filters.length > 0 ? noTally : checks.map(runCheck).reduce(addTallies, noTally)
-  const total = addTallies(checked, runTests(filters))
+  const unit = filters.filter((filter) => !isEndToEnd(filter))
+  const endToEnd = filters.filter(isEndToEnd)
+  const all = filters.length === 0
+  const tests = [
+    ...(all || unit.length > 0 ? [runTests(unit)] : []),
+    ...(all || endToEnd.length > 0 ? [runEndToEnd(endToEnd)] : []),
+  ]
+  const total = tests.reduce(addTallies, checked)
   if (total.skipped.length > 0) console.log(`${skippedReport(total.skipped)}\n`)
   console.log(summaryLine(total))
   process.exitCode = total.failed > 0 ? 1 : 0

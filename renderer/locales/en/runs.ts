@@ -100,6 +100,7 @@ export const runs = {
   chart: {
     loss: 'Loss',
     accuracy: 'Accuracy',
+    hits: 'Right in the batch, samples',
     learningRate: 'Learning rate',
     other: 'Other values',
     stage: 'Stage {n}: {title}',

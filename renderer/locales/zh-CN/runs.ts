@@ -103,6 +103,7 @@ export const runs: Phrases<typeof english> = {
   chart: {
     loss: '损失',
     accuracy: '准确率',
+    hits: '批内正确样本数',
     learningRate: '学习率',
     other: '其他值',
     stage: '阶段 {n}：{title}',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Asset, AssetState } from '../assets.ts'
 import { assetFile, assetsFolder } from '../assets.ts'
 import { makePython, run, SetupFailure } from './python.ts'
+import { findOrInstallChromium } from './system.ts'
 
 type Recorded = AssetState & { readonly madeFrom: string }
 
@@ -57,3 +58,5 @@ provide('python', packages, () => makePython(join(assetsFolder, 'venv'), require
 
 const script = here('write_onnx_node_tests.py')
 provide('onnx-node-tests', packages + readFileSync(script, 'utf8'), () => writeNodeTests(script))
+
+provide('chromium', 'the system', findOrInstallChromium)

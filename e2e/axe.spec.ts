@@ -1,0 +1,103 @@
+import AxeBuilder from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { expect, picture, startStudio, test, type Studio } from './studio.ts'
+
+/** Accessibility and looks of every screen, in both themes and both languages. */
+test.describe.configure({ mode: 'serial' })
+
+let studio: Studio
+test.beforeAll(async ({ browser }) => {
+  studio = await startStudio('yes')
+  // Paused, the run shows all that it shows while it goes, and leaves the processor to the tests.
+  const page = await browser.newPage()
+  await page.goto(studio.address)
+  await page.getByRole('img', { name: /^Loss: loss: last/ }).waitFor({ timeout: 60_000 })
+  await page.getByRole('button', { name: 'Pause', exact: true }).click()
+  await page.getByRole('button', { name: 'Resume', exact: true }).waitFor({ timeout: 30_000 })
+  await page.close()
+})
+test.afterAll(async () => {
+  await studio.stop()
+})
+
+interface Screen {
+  readonly name: string
+  /** Goes there by address or by keys, which are the same in every language. */
+  open(page: Page, run: string): Promise<void>
+  /** Leaves what was opened. */
+  close?(page: Page): Promise<void>
+}
+
+const at = (hash: (run: string) => string) => async (page: Page, run: string) => {
+  await page.evaluate((to) => (window.location.hash = to), hash(run))
+  await page.locator('main h1').first().waitFor()
+}
+const projectOf = (run: string): string => run.split('.')[0] ?? ''
+const escape = (page: Page) => page.keyboard.press('Escape')
+
+const screens: readonly Screen[] = [
+  { name: 'projects', open: at(() => '#/projects') },
+  { name: 'project', open: at((run) => `#/projects/${projectOf(run)}`) },
+  {
+    name: 'new-run',
+    open: async (page, run) => {
+      await at(() => `#/projects/${projectOf(run)}`)(page, run)
+      await page.locator('main button.primary').click()
+      await page.locator('dialog select').first().waitFor()
+    },
+    close: escape,
+  },
+  { name: 'runs', open: at(() => '#/runs') },
+  ...['curves', 'samples', 'log', 'config', 'checkpoints'].map((tab) => ({
+    name: `run-${tab}`,
+    open: async (page: Page, run: string) => {
+      await at(() => `#/runs/${run}/${tab}`)(page, run)
+      await page.getByRole('tabpanel').waitFor()
+    },
+  })),
+  {
+    name: 'discard',
+    open: async (page, run) => {
+      await at(() => `#/runs/${run}`)(page, run)
+      await page.locator('main button.danger').click()
+    },
+    close: escape,
+  },
+  { name: 'devices', open: at(() => '#/devices') },
+  { name: 'settings', open: at(() => '#/settings') },
+  { name: 'palette', open: (page) => page.keyboard.press('Control+k'), close: escape },
+  { name: 'shortcuts', open: (page) => page.keyboard.press('?'), close: escape },
+]
+
+const levels = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+
+for (const [theme, language] of [
+  ['light', 'en'],
+  ['dark', 'en'],
+  ['light', 'zh-CN'],
+  ['dark', 'zh-CN'],
+] as const) {
+  test(`no screen breaks an accessibility rule: ${theme}, ${language}`, async ({ page }) => {
+    test.setTimeout(120_000)
+    await page.goto(studio.address)
+    await expect(page).toHaveURL(/#\/runs\/[^/]+/)
+    const run = /#\/runs\/([^/]+)/.exec(page.url())?.[1] ?? ''
+    await page.evaluate(() => (window.location.hash = '#/settings'))
+    await page.locator('#set-language').selectOption(language)
+    await page.locator('#set-theme').selectOption(theme)
+    await expect(page.locator('html')).toHaveAttribute('lang', language)
+    const broken: string[] = []
+    for (const screen of screens) {
+      await screen.open(page, run)
+      const { violations } = await new AxeBuilder({ page }).withTags(levels).analyze()
+      broken.push(
+        ...violations.map(
+          ({ id, nodes }) => `${screen.name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
+        ),
+      )
+      await picture(page, `${screen.name}-${theme}-${language}`)
+      await screen.close?.(page)
+    }
+    expect(broken).toEqual([])
+  })
+}
