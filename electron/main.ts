@@ -39,8 +39,8 @@ import { staticFiles } from './web/static.ts'
  * and keeps nothing; `ALAMBIC_ROOT` and `ALAMBIC_NODE` come from the launcher, or from the package's resources.
  */
 const root = process.env['ALAMBIC_ROOT'] ?? app.getAppPath()
-const node =
-  process.env['ALAMBIC_NODE'] ?? join(process.resourcesPath, process.platform === 'win32' ? 'node.exe' : 'node')
+const nodeFolder = app.isPackaged ? process.resourcesPath : join(root, 'node_modules', '.bin')
+const node = process.env['ALAMBIC_NODE'] ?? join(nodeFolder, process.platform === 'win32' ? 'node.exe' : 'node')
 const pages = staticFiles(join(root, 'dist', 'renderer'))
 
 let window: BrowserWindow | undefined

@@ -152,6 +152,8 @@ export const handlers: Handlers = {
   setSettings: async (host, { change }) => {
     if (change.projectsFolder !== undefined) await host.paths.check(change.projectsFolder)
     const settings = await host.settings.change(change)
+    // Projects in the folder of before are still known.
+    if (change.projectsFolder !== undefined) await host.remember()
     host.hub.emit({ kind: 'settings', settings })
     host.supervisor.pump()
     return settings

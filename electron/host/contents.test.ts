@@ -114,7 +114,9 @@ describe('what is dropped', () => {
     expect(project.recipes()).toHaveLength(1)
 
     // The same bytes again are the same things.
-    await scan('s3')
+    const third = byName((await scan('s3')).found)
+    expect(third.get('models/good.onnx')?.already).toBe(imported?.as)
+    expect(third.get('table')?.already).toBe(report.imported[1]?.as)
     const again = await handlers.importFound(studio.host, {
       job: 'i3',
       project: project.id,

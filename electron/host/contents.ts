@@ -3,10 +3,10 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { z } from 'zod'
 import { AlambicError } from '../../workers/protocol/errors.ts'
-import type { Catalog, DirectoryEntry, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
-import type { Report } from '../../workers/protocol/worker.ts'
+import type { Catalog, DirectoryEntry, Found, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
 import type { Host } from './host.ts'
 import { importFound } from './importer.ts'
+import { modelId } from './models.ts'
 import { createRun } from './new-run.ts'
 import type { ProjectFolder } from './project.ts'
 import { scan } from './scan.ts'
@@ -50,10 +50,10 @@ export async function scanSources(host: Host, request: Request<'scan'>): Promise
     const found = await scan(request.scan, roots, job, (name, question) => host.service.call(name, question))
     const candidates = new Map(found.candidates)
     const known = request.project === undefined ? undefined : host.project(request.project)
-    const report = {
-      ...found.report,
-      found: found.report.found.map((one) => ({ ...one, ...already(known, one.details) })),
-    }
+    const looked: Found[] = []
+    for (const { found: one, path } of candidates.values())
+      looked.push({ ...one, ...(await already(known, one, path)) })
+    const report = { ...found.report, found: looked }
     host.scans.set(request.scan, { report, candidates })
     return report
   })
@@ -66,8 +66,15 @@ async function uploaded(folder: string): Promise<string[]> {
   return entries.map(({ name }) => join(folder, name))
 }
 
-function already(project: ProjectFolder | undefined, details: Report): { already?: string } {
-  const known = project?.file.datasets.find(({ hash }) => hash !== undefined && hash === details['hash'])
+/** What the project calls the same bytes, if it has them. */
+async function already(project: ProjectFolder | undefined, one: Found, path: string): Promise<{ already?: string }> {
+  if (!project || one.problem) return {}
+  if (one.kind === 'model') {
+    const id = await modelId(path, one.companions)
+    return project.models.has(id) ? { already: id } : {}
+  }
+  const hash = one.details['hash']
+  const known = project.file.datasets.find((entry) => entry.hash !== undefined && entry.hash === hash)
   return known ? { already: known.dataset } : {}
 }
 
@@ -80,7 +87,10 @@ export async function importInto(host: Host, request: Request<'importFound'>): P
       fix: 'Drop the files again.',
     })
   }
-  const report = await host.jobs.run(request.job, (job) => importFound(project, found, request.items, job))
+  // What was uploaded is gone at the next start: it can only be copied.
+  const isUpload = (id: string) => host.uploads.holds(found.candidates.get(id)?.path ?? '')
+  const items = request.items.map((item) => (isUpload(item.id) ? { ...item, mode: 'copy' as const } : item))
+  const report = await host.jobs.run(request.job, (job) => importFound(project, found, items, job))
   for (const what of ['models', 'datasets', 'recipes'] as const) {
     host.hub.emit({ kind: 'contents', project: project.id, what })
   }

@@ -145,13 +145,13 @@ export class Host {
 
   async open(path: string): Promise<Project> {
     const project = await this.#open(path)
-    if (!path.startsWith(join(this.projectsFolder, '/'))) await this.#remember()
+    if (!path.startsWith(join(this.projectsFolder, '/'))) await this.remember()
     this.showProject(project)
     return project.summary()
   }
 
   /** Paths of projects that are not in the projects folder. */
-  async #remember(): Promise<void> {
+  async remember(): Promise<void> {
     const paths = [...this.projects.values()].map(({ path }) => path)
     const elsewhere = paths.filter((path) => !path.startsWith(join(this.projectsFolder, '/')))
     await replaceJson(join(this.options.home, 'projects.json'), elsewhere)
@@ -179,7 +179,7 @@ export class Host {
     project.release()
     this.projects.delete(project.id)
     const discarded = await this.bin.add('project', project.path, project.file.name)
-    await this.#remember()
+    await this.remember()
     this.#shown.delete(project.id)
     this.hub.emit({ kind: 'project-gone', project: project.id })
     this.hub.emit({ kind: 'bin' })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
@@ -138,6 +138,7 @@ export class ModelStore {
       for (const name of [basename(file), ...companions]) {
         const from = join(file, '..', name)
         bytes += (await stat(from)).size
+        await mkdir(dirname(join(temporary, name)), { recursive: true })
         await copyHashed(from, model.link ? undefined : join(temporary, name), hash, model.signal)
       }
       const id = hash.digest('hex')
@@ -193,6 +194,15 @@ export class ModelStore {
     const folder = about.link === undefined ? join(this.#folder, id) : join(about.link, '..')
     return [about.file, ...about.companions].map((name) => join(folder, name))
   }
+}
+
+/** What a project would call a model with these files. */
+export async function modelId(file: string, companions: readonly string[]): Promise<ModelId> {
+  const hash = createHash('sha256')
+  for (const name of [basename(file), ...companions]) {
+    await copyHashed(join(file, '..', name), undefined, hash, undefined)
+  }
+  return hash.digest('hex')
 }
 
 async function copyHashed(

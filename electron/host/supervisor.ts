@@ -352,13 +352,14 @@ export class Supervisor {
       this.#notice('disk-low', 'warning', active.run, 'paused: little disk space is left')
       this.#ask(active, 'disk')
     }
-    for (const key of before) if (!low.has(key)) await this.#diskRecovered(key)
+    for (const run of this.#known.values()) if (!low.has(run.key)) await this.#diskRecovered(run)
     if (before.size > low.size) this.pump()
   }
 
-  async #diskRecovered(key: RunKey): Promise<void> {
-    const run = this.#known.get(key)
-    if (!run || run.state !== 'paused' || run.notes.halt?.cause !== 'disk') return
+  /** Lets a run go on that the guard paused; one whose writes failed above the guard waits for a person. */
+  async #diskRecovered(run: RunEntry): Promise<void> {
+    const { halt } = run.notes
+    if (run.state !== 'paused' || halt?.cause !== 'disk' || halt.error) return
     this.#notice('disk-recovered', 'info', run, 'goes on: there is disk space again')
     await this.enqueue(run, 'first')
   }

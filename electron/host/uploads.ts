@@ -6,7 +6,7 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AlambicError } from '../../workers/protocol/errors.ts'
 import { freeBytes } from './disk.ts'
-import { safeSegments } from './paths.ts'
+import { isWithin, safeSegments } from './paths.ts'
 
 interface Announced {
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
@@ -48,6 +48,11 @@ export class Uploads {
     await mkdir(folder, { recursive: true })
     this.#known.set(upload, { files, folder })
     return files.map(() => 0)
+  }
+
+  /** True for a path of something that was uploaded. */
+  holds(path: string): boolean {
+    return isWithin(this.#root, path)
   }
 
   /** The folder of an upload. */
