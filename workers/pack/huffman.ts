@@ -151,13 +151,19 @@ export function decodeSymbols<Out extends Uint8Array | Uint16Array>(
 ): Out {
   const { bits, entries } = table
   const mask = entries.length - 1
+  const last = bytes.length
   let at = 0
   let pending = 0
   let have = 0
   for (let i = 0; i < out.length; i++) {
-    while (have < bits) {
-      pending = (pending << 8) | (bytes[at++] ?? 0)
-      have += 8
+    if (have < bits) {
+      // Two bytes at a time: no code word is longer, and 14 + 16 bits fit.
+      pending =
+        (pending << 16) |
+        ((at < last ? (bytes[at] as number) : 0) << 8) |
+        (at + 1 < last ? (bytes[at + 1] as number) : 0)
+      at += 2
+      have += 16
     }
     const entry = entries[(pending >>> (have - bits)) & mask] as number
     if (entry === 0) {
