@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Graph, modelOf, type Node } from '../graph/graph.ts'
+import { f32 } from '../graph/tensor.ts'
+import { tensorType } from '../graph/types.ts'
 import { problemsOf } from '../graph/verify.ts'
 import { corpus } from '../onnx/corpus/index.ts'
 import { decodeModel } from '../onnx/index.ts'
@@ -34,4 +37,22 @@ test('nor on any crafted file that opens and verifies', () => {
   )
   expect(valid.length).toBeGreaterThan(30)
   expect(valid.flatMap(([name, { bytes }]) => failure(name, bytes) ?? [])).toEqual([])
+})
+
+test('nor on a chain of 30,000 nodes behind a weight', () => {
+  const names = Array.from({ length: 30_000 }, (_, i) => `t${i}`)
+  const nodes = names.map((output, i): Node => {
+    const op = i % 2 === 0 ? 'Identity' : 'Transpose'
+    return { name: '', op, domain: '', inputs: [names[i - 1] ?? 'w'], outputs: [output], attributes: {} }
+  })
+  const x = { name: 'x', type: tensorType('f32', [2, 2]) }
+  const product: Node = { ...nodes[0], op: 'MatMul', inputs: ['x', names.at(-1) ?? ''], outputs: ['y'] } as Node
+  const w = f32([1, 2, 3, 4], [2, 2])
+  const graph = new Graph({
+    inputs: [x],
+    outputs: [{ name: 'y', type: tensorType('f32', [2, 2]) }],
+    nodes: [...nodes, product],
+    initializers: new Map([['w', w]]),
+  })
+  expect(inspectModel(modelOf(graph))).toMatchObject({ nodes: 30_001, trainable: { parameters: 1, blocked: [] } })
 })

@@ -133,15 +133,18 @@ const carriers: ReadonlySet<string> = new Set([
 ])
 
 /** Whether an operator reads a value where it has its parameters, directly or through a chain of carriers. */
-export function isParameter(graph: Graph, value: string, seen: ReadonlySet<string> = new Set()): boolean {
-  return graph.uses(value).some((use) => {
-    if (use.kind !== 'node') return false
-    const { op, domain, outputs } = use.node
-    if (parameterInputs[domain === '' ? op : `${domain}.${op}`]?.includes(use.index)) return true
-    // A faulty graph may have a cycle of carriers.
-    const carries = domain === '' && use.index === 0 && carriers.has(op) && !seen.has(value)
-    return carries && outputs.some((output) => isParameter(graph, output, new Set([...seen, value])))
-  })
+export function isParameter(graph: Graph, value: string): boolean {
+  // A list instead of recursion: chains in hostile files are long, and those of faulty graphs may be cycles.
+  const carried = new Set([value])
+  for (const name of carried) {
+    for (const use of graph.uses(name)) {
+      if (use.kind !== 'node') continue
+      const { op, domain, outputs } = use.node
+      if (parameterInputs[domain === '' ? op : `${domain}.${op}`]?.includes(use.index)) return true
+      if (domain === '' && use.index === 0 && carriers.has(op)) for (const output of outputs) carried.add(output)
+    }
+  }
+  return false
 }
 
 /** A step size is a single number, and trained all the same. */

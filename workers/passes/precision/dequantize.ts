@@ -98,14 +98,23 @@ function parameterIndex(
 
 /** The integers of a value that is constant, or made of a constant by moving elements; undefined otherwise. */
 function constantIntegers(graph: Graph, value: string): Numbers | undefined {
-  const tensor = graph.initializers.get(value)
-  if (tensor) return integers.has(tensor.dtype) ? { dims: tensor.dims, values: asFloat32(tensor) } : undefined
-  const node = graph.producer(value)
-  const move = node?.domain === '' ? moves[node.op] : undefined
-  if (!node || !move) return undefined
-  const source = constantIntegers(graph, node.inputs[0] ?? '')
-  const dims = staticShape(graph.type(value))
-  return source && move(node, source, dims)
+  const path: Node[] = []
+  let source = value
+  for (;;) {
+    const node = graph.producer(source)
+    if (!node) break
+    // A chain longer than the graph is a cycle.
+    if (node.domain !== '' || !(node.op in moves) || path.length > graph.nodes.length) return undefined
+    path.push(node)
+    source = node.inputs[0] ?? ''
+  }
+  const tensor = graph.initializers.get(source)
+  if (!tensor || !integers.has(tensor.dtype)) return undefined
+  const start: Numbers | undefined = { dims: tensor.dims, values: asFloat32(tensor) }
+  return path.reduceRight<Numbers | undefined>((numbers, node) => {
+    const dims = staticShape(graph.type(node.outputs[0] ?? ''))
+    return numbers && moves[node.op]?.(node, numbers, dims)
+  }, start)
 }
 
 type Move = (node: Node, source: Numbers, dims: readonly number[] | undefined) => Numbers | undefined
