@@ -30,8 +30,10 @@ export const DistilOptions = TrainingOptions.extend({
   temperature: z
     .number()
     .positive()
-    .default(4)
-    .describe('T: larger ones show more of how the teacher ranks wrong classes'),
+    .optional()
+    .describe(
+      'T: larger ones show more of how the teacher ranks wrong classes; 4 unless given, 3 in self and branches',
+    ),
   alpha: z
     .number()
     .min(0)
@@ -92,7 +94,9 @@ function completed(spec: TermSpec, { temperature, alpha = ALPHA, pairs, labelSmo
     ...(spec.pairs === undefined && pairs && needs === 'features' ? { pairs: [...pairs] } : {}),
     options: {
       ...spec.options,
-      ...(has('temperature') && spec.options['temperature'] === undefined ? { temperature } : {}),
+      ...(has('temperature') && spec.options['temperature'] === undefined && temperature !== undefined
+        ? { temperature }
+        : {}),
       ...(has('labelSmoothing') && spec.options['labelSmoothing'] === 0 ? { labelSmoothing } : {}),
     },
   }

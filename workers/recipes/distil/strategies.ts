@@ -45,7 +45,7 @@ export const strategies: Readonly<Record<DistilOptions['strategy'], Strategy>> =
     online(context, nets, options, (model, common) =>
       planBranches(model, {
         ...common,
-        temperature: options.temperature,
+        temperature: options.temperature ?? ONLINE_TEMPERATURE,
         branches: typeof options.peers === 'number' ? options.peers : options.peers.length,
       }),
     ),
@@ -61,8 +61,9 @@ export const strategies: Readonly<Record<DistilOptions['strategy'], Strategy>> =
 /** Strategies in which no finished net teaches. */
 export const withoutTeacher: ReadonlySet<DistilOptions['strategy']> = new Set(['mutual', 'branches', 'self'])
 
-/** The public code's T and α, for 0 < α (Zhang et al. 2019). */
-const weightsOfSelf = ({ alpha = 0.1, temperature }: DistilOptions) => ({ alpha, temperature })
+/** T of Zhang et al. 2019 (the authors' code, as its α) and Lan et al. 2018. */
+const ONLINE_TEMPERATURE = 3
+const weightsOfSelf = ({ alpha = 0.1, temperature = ONLINE_TEMPERATURE }: DistilOptions) => ({ alpha, temperature })
 
 async function offline(context: StepContext, nets: Nets, options: DistilOptions): Promise<Outcome> {
   const { graph, stopped, ...report } = await follow(context, following(context, nets.student.graph, nets, options))
