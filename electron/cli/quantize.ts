@@ -53,6 +53,7 @@ const fields = [
   'exclude',
   'biasCorrection',
   'equalize',
+  'format',
   'maxDrop',
   'method',
   'mode',
@@ -80,6 +81,7 @@ const quantizing = (command: Command): Command =>
     .option('--convolutions', 'dynamic and weights: convolutions too')
     .option('--exclude <layers...>', 'layers that stay in float')
     .option('--optimize <goal>', 'size, or latency: never slower than the float model')
+    .option('--format <format>', 'qdq, or qoperator for integer operators')
     .option('--equalize', 'balance the channels of layers that follow each other first')
     .option('--bias-correction <how>', 'none or empirical')
     .option('--weight-bits <n>', '2 to 7: fewer than int8 has, on int8 kernels', count)

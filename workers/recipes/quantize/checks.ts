@@ -3,6 +3,7 @@ import { modelOf } from '../../graph/graph.ts'
 import { cpuFlags, int8Ability } from '../../measure/cpu.ts'
 import { timeInTurn, type Timing } from '../../measure/quantization/index.ts'
 import { encodeForRuntime } from '../../onnx/index.ts'
+import { AlambicError } from '../../protocol/errors.ts'
 import type { StepContext } from '../step.ts'
 
 /** Operators whose float form must not be left between integers. */
@@ -22,6 +23,26 @@ export async function fusedBy(context: StepContext, graph: Graph): Promise<Fused
   const operators: Record<string, number> = {}
   for (const node of (await optimizedByOrt(graph)).nodes) operators[node.op] = (operators[node.op] ?? 0) + 1
   return { operators, float: multiplying.reduce((sum, op) => sum + (operators[op] ?? 0), 0) }
+}
+
+/**
+ * A QDQ graph in operator form: QLinearConv, QLinearMatMul and onnxruntime's own, as its fusions write them.
+ *
+ * @throws AlambicError `quantize.format` where the executor is not onnxruntime
+ */
+export async function asIntegerOperators(context: StepContext, graph: Graph): Promise<Graph> {
+  if (context.executor.id !== 'ort-cpu') {
+    throw new AlambicError('quantize.format', 'integer operators are written by onnxruntime', {
+      expected: 'the executor ort-cpu',
+      found: context.executor.id,
+      fix: 'Take the format qdq, or run on ort-cpu.',
+    })
+  }
+  const { optimizedByOrt } = await import('../../executors/ort/optimized.ts')
+  const fused = await optimizedByOrt(graph)
+  // It imports every domain that it knows.
+  const used = new Set(['', 'ai.onnx', ...fused.nodes.map((node) => node.domain)])
+  return fused.with({ name: graph.name, opsets: new Map([...fused.opsets].filter(([domain]) => used.has(domain))) })
 }
 
 export interface Gain {

@@ -13,6 +13,7 @@ import {
   type WeightOnlyOptions,
 } from '../../passes/index.ts'
 import type { StepContext } from '../step.ts'
+import { asIntegerOperators } from './checks.ts'
 import type { QuantizeOptions } from './options.ts'
 import { calibrationSplit } from './ranges.ts'
 import { quantizeStatically, type Quantized } from './static.ts'
@@ -22,7 +23,10 @@ type Mode = (context: StepContext, options: QuantizeOptions) => Promise<Quantize
 
 /** What each mode does with the model at hand. */
 export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
-  static: (context, options) => quantizeStatically(context, preparedFor(context, options), options),
+  static: async (context, options) => {
+    const result = await quantizeStatically(context, preparedFor(context, options), options)
+    return options.format === 'qdq' ? result : { ...result, graph: await asIntegerOperators(context, result.graph) }
+  },
   dynamic: async (context, options) => {
     const graph = prepareForQuantization(context.model.graph)
     const { perChannel, reduceRange, weightRange } = options

@@ -59,6 +59,12 @@ export const QuantizeOptions = z.strictObject({
     .default('none')
     .describe('Add what quantization takes from the mean of every channel to the biases, layer by layer'),
   floatOutputs: z.boolean().default(true).describe('Let a last Gemm or MatMul put out float, at no cost'),
+  format: z
+    .enum(['qdq', 'qoperator'])
+    .default('qdq')
+    .describe(
+      'qdq: pairs of QuantizeLinear and DequantizeLinear, which every runtime reads; qoperator: integer operators, as onnxruntime fuses them',
+    ),
   exclude: z.array(z.string()).default([]).describe('Layers that stay in float, by name'),
   excludeOps: z.array(z.string()).default([]).describe('Operators that stay in float'),
   rest: z.boolean().default(false).describe('Quantize what a quantized model still has in float'),

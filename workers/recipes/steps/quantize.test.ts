@@ -92,6 +92,17 @@ describe('the quantize step', () => {
     expect((await accuracyOf(model)) - (await accuracyOf(result))).toBeLessThanOrEqual(0.02)
   })
 
+  test('operator form: integers from end to end, and the same answers', async () => {
+    const { result } = await run({ format: 'qoperator', diagnose: false })
+    const ops = result.graph.nodes.map((node) => node.op)
+    expect(ops.filter((op) => op === 'QLinearConv')).toHaveLength(2)
+    expect(ops.filter((op) => ['Conv', 'Gemm', 'MatMul'].includes(op))).toEqual([])
+    expect(ops.filter((op) => op === 'QuantizeLinear')).toHaveLength(1)
+    expect([...result.graph.opsets.keys()].filter((domain) => domain !== '')).toEqual(['com.microsoft'])
+    const pairs = await run({ diagnose: false })
+    expect(await accuracyOf(result)).toBeCloseTo(await accuracyOf(pairs.result), 2)
+  })
+
   test('returns layers to float until the drop is met', async () => {
     // The same function with its first channel a thousand times as large: one scale for all leaves the rest no codes.
     const initializers = new Map(model.graph.initializers)
