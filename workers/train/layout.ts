@@ -76,6 +76,40 @@ export class Layout {
   }
 }
 
+/** From here on a tensor is a vector of its own: joining it with others would copy more than it saves in operators. */
+const LARGE = 2 ** 16
+
+/** The trained tensors as vectors: the small ones together, then each of the large ones. */
+export class ParameterVectors {
+  readonly vectors: readonly Layout[]
+
+  constructor(tensors: ReadonlyMap<string, Tensor>) {
+    const isLarge = ([, { dims }]: readonly [string, Tensor]) => sizeOf(dims) >= LARGE
+    const small = [...tensors].filter((entry) => !isLarge(entry))
+    const own = [...tensors].filter(isLarge).map((entry) => new Layout(new Map([entry])))
+    this.vectors = small.length === 0 ? own : [new Layout(new Map(small)), ...own]
+  }
+
+  /** Elements of all vectors. */
+  get size(): number {
+    return this.vectors.reduce((sum, vector) => sum + vector.size, 0)
+  }
+
+  get slots(): readonly Slot[] {
+    return this.vectors.flatMap((vector) => vector.slots)
+  }
+
+  /** What the part of a state that belongs to vector `i` is called. */
+  static nameOf = (part: string, i: number): string => (i === 0 ? `state.${part}` : `state.${part}.${i}`)
+
+  /** The tensors out of the vectors of a state. */
+  unpack(state: Readonly<Record<string, Tensor>>, part: string): Map<string, Tensor> {
+    return new Map(
+      this.vectors.flatMap((vector, i) => [...vector.unpack(state[ParameterVectors.nameOf(part, i)] as Tensor)]),
+    )
+  }
+}
+
 function floats(tensors: ReadonlyMap<string, Tensor>, name: string): Float32Array {
   const tensor = tensors.get(name)
   if (tensor?.dtype === 'f32') return arrayOf(tensor) as Float32Array

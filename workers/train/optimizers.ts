@@ -11,8 +11,8 @@ export interface UpdateContext {
   readonly hyper: Readonly<Record<string, string>>
   /** Weight decay: a number, or a `[P]` vector where parameters differ; 0 when there is none. */
   readonly decay: Operand
-  /** Factor of the learning rate for each parameter, `[P]`; absent when all are 1. */
-  readonly rate?: string | undefined
+  /** Factor of the learning rate: a number, or a `[P]` vector where parameters differ; absent when all are 1. */
+  readonly rate?: Operand | undefined
 }
 
 /**

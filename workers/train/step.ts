@@ -6,7 +6,7 @@ import { removeDead } from '../graph/dead.ts'
 import { tensorOf, type Tensor } from '../graph/tensor.ts'
 import { Emitter } from '../ops/emit.ts'
 import { gradients } from './differentiate.ts'
-import { Layout, trainableParameters } from './layout.ts'
+import { Layout, ParameterVectors, trainableParameters } from './layout.ts'
 import { LABELS, type LossTerm } from './losses.ts'
 import { toTrainingMode, type DropoutMask, type RunningStatistics } from './mode.ts'
 import type { Optimizer } from './optimizers.ts'
@@ -46,7 +46,7 @@ export interface StepGraph {
   readonly batch: readonly Value[]
   readonly masks: readonly DropoutMask[]
   readonly metricNames: readonly string[]
-  readonly parameters: Layout
+  readonly parameters: ParameterVectors
   readonly statistics: Layout
   /** The scalar inputs of a step; steps count from 1. `total` is the length of the run, for weights that change over it. */
   hyper(step: number, lr: number, total?: number): Record<string, Tensor>
@@ -55,8 +55,8 @@ export interface StepGraph {
 }
 
 /** Names of the state vectors and of the metrics output. */
-const PARAMS = 'state.params'
-const EMA = 'state.ema'
+const PARAMS = 'params'
+const EMA = 'ema'
 const STATISTICS = 'state.statistics'
 export const METRICS = 'metrics'
 
@@ -73,11 +73,11 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
     })
   }
   const initial = new Map(chosen)
-  const parameters = new Layout(initial)
+  const parameters = new ParameterVectors(initial)
   const { g, outputs, masks, running } = openForTraining(model, parameters, options)
   const statistics = layoutOf(model, running)
   const terms = writeLosses(g, outputs, options.losses)
-  const writer = { g, options, parameters, statistics, running, initial: parameters.pack(initial), model }
+  const writer = { g, options, parameters, statistics, running, initial, model }
   const { state, gradNorm } = writeUpdate(writer, terms.total)
   const metricNames = writeMetrics(g, outputs, terms, gradNorm)
   g.outputs.length = 0
@@ -97,7 +97,7 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
     hyper: (step, lr, total = step) =>
       scalars({ ...options.optimizer.hyper(step, lr), ...rampsAt(options.losses, step - 1, total) }),
     trained: (values) => {
-      const weights = parameters.unpack(values[options.ema === undefined ? PARAMS : EMA] as Tensor)
+      const weights = parameters.unpack(values, options.ema === undefined ? PARAMS : EMA)
       const own = values[STATISTICS]
       return own ? new Map([...weights, ...statistics.unpack(own)]) : weights
     },
@@ -114,7 +114,7 @@ const rampsAt = (losses: readonly LossTerm[], step: number, total: number): Reco
   Object.fromEntries(losses.flatMap(({ name, ramp }) => (ramp ? [[`weight.${name}`, ramp(step, total)] as const] : [])))
 
 /** Turns the trained initializers into inputs that come out of the flat vectors, and puts the model in training mode. */
-function openForTraining(model: Graph, parameters: Layout, options: StepOptions) {
+function openForTraining(model: Graph, parameters: ParameterVectors, options: StepOptions) {
   const mode = toTrainingMode(model, options.frozenBatchNorm ? { frozenBatchNorm: true } : {})
   const resident = new Set([
     ...parameters.slots.map((s) => s.name),
@@ -125,7 +125,7 @@ function openForTraining(model: Graph, parameters: Layout, options: StepOptions)
     mode.graph.with({ nodes: [], initializers, inputs: mode.graph.inputs.filter((v) => !resident.has(v.name)) }),
   )
   g.reserve(namesIn(mode.graph))
-  takeApart(g, PARAMS, parameters)
+  parameters.vectors.forEach((vector, i) => takeApart(g, ParameterVectors.nameOf(PARAMS, i), vector))
   takeApart(g, STATISTICS, layoutOf(model, mode.statistics))
   for (const node of mode.graph.nodes) g.append(node)
   return { g, outputs: model.outputs.map((v) => v.name), masks: mode.masks, running: mode.statistics }
@@ -174,64 +174,85 @@ function writeLosses(g: Emitter, outputs: readonly string[], losses: readonly Lo
 interface UpdateWriter {
   readonly g: Emitter
   readonly options: StepOptions
-  readonly parameters: Layout
+  readonly parameters: ParameterVectors
   readonly statistics: Layout
   readonly running: readonly RunningStatistics[]
-  readonly initial: Tensor
+  readonly initial: ReadonlyMap<string, Tensor>
   readonly model: Graph
 }
 
 /** Gradients, clipping, optimizer, moving average and running statistics: everything that makes the next state. */
 function writeUpdate(w: UpdateWriter, loss: string): { state: StateSlot[]; gradNorm: string } {
-  const { g, options, parameters, initial } = w
-  const names = parameters.slots.map((slot) => slot.name)
-  const raw = parameters.join(g, gradients(g, loss, names))
-  const gradNorm = g.sqrt(g.sumSquare(raw, [0], false))
-  const grads = options.clipNorm === undefined ? raw : g.mul(raw, clipFactor(g, gradNorm, options.clipNorm))
-
-  const { optimizer } = options
-  const vector = (slot: string) => g.input(`state.${slot}`, 'f32', [parameters.size])
-  const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, vector(slot)]))
-  const hyper = Object.fromEntries(
-    Object.keys(optimizer.hyper(1, 1)).map((name) => [name, g.input(`hyper.${name}`, 'f32', [])]),
-  )
-  const next = optimizer.update({
+  const { g, options, parameters } = w
+  const grads = gradients(
     g,
-    params: PARAMS,
-    grads,
-    state: slots,
-    hyper,
-    decay: decayOperand(w),
-    rate: perParameterConstant(w, 'rate', options.rate),
+    loss,
+    parameters.slots.map((slot) => slot.name),
+  )
+  const raw = parameters.vectors.map((vector) => vector.join(g, grads))
+  const squares = raw.map((vector) => g.sumSquare(vector, [0], false))
+  const gradNorm = g.sqrt(squares.reduce((sum, square) => g.add(sum, square)))
+  const factor = options.clipNorm === undefined ? undefined : clipFactor(g, gradNorm, options.clipNorm)
+  const hyper = Object.fromEntries(
+    Object.keys(options.optimizer.hyper(1, 1)).map((name) => [name, g.input(`hyper.${name}`, 'f32', [])]),
+  )
+  const state = parameters.vectors.flatMap((vector, i) => {
+    const own = raw[i] as string
+    return writeVector(w, { vector, i, grads: factor === undefined ? own : g.mul(own, factor), hyper })
   })
-
-  const zeros = tensorOf('f32', [parameters.size], new Float32Array(parameters.size))
-  const state: StateSlot[] = [
-    { input: PARAMS, output: next.params, initial },
-    ...optimizer.slots.map((slot) => ({ input: `state.${slot}`, output: next.state[slot] as string, initial: zeros })),
-  ]
-  if (options.ema !== undefined) {
-    const average = vector('ema')
-    const moved = g.add(g.mul(average, options.ema), g.mul(next.params, 1 - options.ema))
-    state.push({ input: EMA, output: moved, initial })
-  }
   if (w.statistics.size > 0) state.push(statisticsSlot(w))
   return { state, gradNorm }
 }
 
-const clipFactor = (g: Emitter, norm: string, limit: number): string => g.min(g.div(limit, g.add(norm, 1e-6)), 1)
-
-function decayOperand(w: UpdateWriter): string | number {
-  const decay = w.options.decay
-  if (!decay) return 0
-  const vector = perParameterConstant(w, 'decay', decay)
-  const first = w.parameters.slots[0]
-  return vector ?? (first ? decay(first.name, first.dims) : 0)
+interface VectorUpdate {
+  readonly vector: Layout
+  readonly i: number
+  readonly grads: string
+  readonly hyper: Readonly<Record<string, string>>
 }
 
-function perParameterConstant(w: UpdateWriter, name: string, value: StepOptions['rate']): string | undefined {
-  const flat = value && w.parameters.perParameter(value)
-  return flat && w.g.constant(`per_parameter.${name}`, tensorOf('f32', [flat.length], flat))
+/** The next state of one vector of parameters: itself, what the optimizer keeps of it, its moving average. */
+function writeVector(w: UpdateWriter, { vector, i, grads, hyper }: VectorUpdate): StateSlot[] {
+  const { g, options, initial } = w
+  const { optimizer } = options
+  const nameOf = (part: string) => ParameterVectors.nameOf(part, i)
+  const input = (part: string) => g.input(nameOf(part), 'f32', [vector.size])
+  const params = nameOf(PARAMS)
+  const next = optimizer.update({
+    g,
+    params,
+    grads,
+    state: Object.fromEntries(optimizer.slots.map((slot) => [slot, input(slot)])),
+    hyper,
+    decay: perParameter(w, vector, 'decay', options.decay) ?? 0,
+    rate: perParameter(w, vector, 'rate', options.rate),
+  })
+  const zeros = tensorOf('f32', [vector.size], new Float32Array(vector.size))
+  const start = vector.pack(initial)
+  const state: StateSlot[] = [
+    { input: params, output: next.params, initial: start },
+    ...optimizer.slots.map((slot) => ({ input: nameOf(slot), output: next.state[slot] as string, initial: zeros })),
+  ]
+  if (options.ema === undefined) return state
+  const moved = g.add(g.mul(input(EMA), options.ema), g.mul(next.params, 1 - options.ema))
+  return [...state, { input: nameOf(EMA), output: moved, initial: start }]
+}
+
+const clipFactor = (g: Emitter, norm: string, limit: number): string => g.min(g.div(limit, g.add(norm, 1e-6)), 1)
+
+/** A value per parameter as an operand: one number where all are the same, else a vector; undefined without a rule. */
+function perParameter(
+  w: UpdateWriter,
+  vector: Layout,
+  name: string,
+  value: StepOptions['rate'],
+): string | number | undefined {
+  const [first] = vector.slots
+  if (!value || !first) return undefined
+  const flat = vector.perParameter(value)
+  return flat
+    ? w.g.constant(`per_parameter.${name}`, tensorOf('f32', [flat.length], flat))
+    : value(first.name, first.dims)
 }
 
 function statisticsSlot({ g, statistics, running, model }: UpdateWriter): StateSlot {

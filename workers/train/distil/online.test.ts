@@ -81,7 +81,7 @@ describe('mutual learning', () => {
     const only = { ...plan, losses: plan.losses.filter(({ name }) => name === 'dml') }
     const step = buildStep(only.training, { losses: only.losses, optimizer: optimizer('sgd') })
     const { state } = await run(ortCpu, step, 1)
-    const after = step.parameters.unpack(state['state.params'] as Tensor)
+    const after = step.trained(state)
     const moved = [...after].filter(
       ([name, tensor]) => distance(tensor, only.training.initializers.get(name) as Tensor) > 0,
     )
