@@ -16,10 +16,18 @@ export interface Block {
   readonly offset: number
 }
 
-/** Kind, size, payload, and the CRC-32 of all three. */
-export function writeBlock(kind: BlockKind, payload: Uint8Array): Uint8Array {
-  const out = new ByteWriter().u8(kinds[kind]).varint(payload.length).bytes(payload)
-  return out.u32(crc32(out.finish())).finish()
+/** Kind, size, payload (the parts in a row), and the CRC-32 of all three. */
+export function writeBlock(kind: BlockKind, ...parts: readonly Uint8Array[]): Uint8Array {
+  const size = parts.reduce((sum, part) => sum + part.length, 0)
+  const head = new ByteWriter().u8(kinds[kind]).varint(size).finish()
+  const block = new Uint8Array(head.length + size + 4)
+  let at = 0
+  for (const part of [head, ...parts]) {
+    block.set(part, at)
+    at += part.length
+  }
+  new DataView(block.buffer).setUint32(at, crc32(block.subarray(0, at)), true)
+  return block
 }
 
 /** Longest head of a block: a kind and a varint below 2^35. */

@@ -2,13 +2,18 @@ import { damaged } from './failure.ts'
 
 /** Grows a byte string: little-endian numbers and LEB128 varints. */
 export class ByteWriter {
-  #bytes = new Uint8Array(256)
+  #bytes: Uint8Array
   #size = 0
+
+  /** @param expected bytes, so that they need not be moved */
+  constructor(expected = 256) {
+    this.#bytes = new Uint8Array(expected)
+  }
 
   #room(count: number): number {
     const at = this.#size
     if (at + count > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * this.#bytes.length, at + count))
+      const grown = new Uint8Array(Math.max(2 * this.#bytes.length, at + count, 16))
       grown.set(this.#bytes)
       this.#bytes = grown
     }
@@ -49,7 +54,7 @@ export class ByteWriter {
   }
 
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#size)
+    return this.#size === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#size)
   }
 }
 

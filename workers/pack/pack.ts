@@ -51,8 +51,7 @@ export function pack(file: Uint8Array, options: PackOptions = {}): Packed {
   let end = 0
   for (const cut of cuts) {
     const { payload, report } = encodeTensor(file.subarray(cut.start, cut.end), cut.width, options)
-    const block = new ByteWriter().varint(cut.start - end).bytes(payload)
-    chunks.push(writeBlock('tensor', block.finish()))
+    chunks.push(writeBlock('tensor', new ByteWriter().varint(cut.start - end).finish(), payload))
     tensors.push({ name: cut.name, ...report })
     end = cut.end
   }

@@ -52,7 +52,7 @@ export function encodeTensor(bytes: Uint8Array, width: number, options: EncodeTe
   const elements = bytes.length / width
   const plans = [planDense(bytes, width), planSparse(bytes, width, options)]
   const best = plans.flatMap((p) => p ?? []).reduce((a, b) => (b.size < a.size ? b : a))
-  const out = new ByteWriter()
+  const out = new ByteWriter(best.size + 32)
   out.u8(width).varint(elements)
   out.u8((best.gaps ? SPARSE : 0) | (best.values.codebook > 0 ? SHARED : 0))
   if (best.gaps) {
