@@ -83,7 +83,7 @@ const quantizing = (command: Command): Command =>
     .option('--optimize <goal>', 'size, or latency: never slower than the float model')
     .option('--format <format>', 'qdq, or qoperator for integer operators')
     .option('--equalize', 'balance the channels of layers that follow each other first')
-    .option('--bias-correction <how>', 'none or empirical')
+    .option('--bias-correction <how>', 'none, analytic or empirical')
     .option('--weight-bits <n>', '2 to 7: fewer than int8 has, on int8 kernels', count)
     .option('--epochs <n>', 'qat: passes over the training set', count)
     .option('--batch <n>', 'qat: samples per step', count)

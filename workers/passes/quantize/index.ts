@@ -28,3 +28,4 @@ export { fakeQuantize, trainedQuantization, type FakeOptions, type FakeQuantized
 export { absorbHighBias, type AbsorbReport, type Moments } from './absorb.ts'
 export { equalizeLayers, type EqualizedPair, type EqualizeOptions, type EqualizeReport } from './equalize.ts'
 export { withBiases, withShiftedBias } from './biases.ts'
+export { analyticShifts, clippedMean, normalizedMoments } from './moments.ts'

@@ -55,9 +55,11 @@ export const QuantizeOptions = z.strictObject({
     .default(false)
     .describe('equalize: turn Relu6 into Relu, which scales with its input but is another function'),
   biasCorrection: z
-    .enum(['none', 'empirical'])
+    .enum(['none', 'analytic', 'empirical'])
     .default('none')
-    .describe('Add what quantization takes from the mean of every channel to the biases, layer by layer'),
+    .describe(
+      'Add what quantization takes from the mean of every channel to the biases: as batch normalizations tell, or as measured, layer by layer',
+    ),
   floatOutputs: z.boolean().default(true).describe('Let a last Gemm or MatMul put out float, at no cost'),
   format: z
     .enum(['qdq', 'qoperator'])

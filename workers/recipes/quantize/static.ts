@@ -17,9 +17,12 @@ import {
 } from '../../measure/quantization/index.ts'
 import type { CalibrationData } from '../../measure/calibrate/index.ts'
 import {
+  analyticShifts,
+  normalizedMoments,
   planQuantization,
   quantizeStatic,
   rangesNeeded,
+  withShiftedBias,
   type PlanOptions,
   type QuantizedWeight,
   type QuantPlan,
@@ -237,6 +240,21 @@ class StaticRun {
     })
   }
 
+  /** Corrects without data: only rounded weights count, and only where a batch normalization tells the inputs' means. */
+  #shifted(graph: Graph, plan: QuantPlan) {
+    const shifts = analyticShifts(plan, schemeOf(this.#options), normalizedMoments(this.#context.model.graph))
+    const layers: { layer: string; error: number }[] = []
+    let shifted = graph
+    for (const { node } of plan.weights) {
+      const shift = shifts.get(node.name)
+      const next = shift && withShiftedBias(shifted, node, shift)
+      if (!next) continue
+      shifted = next
+      layers.push({ layer: node.name, error: shift.reduce((most, s) => Math.max(most, Math.abs(s)), 0) })
+    }
+    return { graph: shifted, layers }
+  }
+
   /** The same model on processors whose sums of pairs saturate; this one may not be where it will run. */
   async #portability(graph: Graph, plan: QuantPlan) {
     const { activations, weights, reduceRange, portability } = this.#options
@@ -251,6 +269,7 @@ class StaticRun {
   async #corrected(graph: Graph, plan: QuantPlan) {
     if (this.#options.biasCorrection === 'none') return { graph, layers: undefined }
     const layers = plan.weights.map((site) => site.node)
+    if (this.#options.biasCorrection === 'analytic') return this.#shifted(graph, plan)
     return correctBiases(this.#context, this.#graph, graph, layers, this.#samples(this.#options.samples), (done) =>
       this.#progress('correct biases', done, layers.length),
     )

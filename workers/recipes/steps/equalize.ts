@@ -1,8 +1,11 @@
 import { z } from 'zod'
-import { attributesOf } from '../../graph/attributes.ts'
-import type { Graph } from '../../graph/graph.ts'
-import { numbersOf } from '../../graph/tensor.ts'
-import { absorbHighBias, equalizeLayers, prepareForQuantization, withBiases, type Moments } from '../../passes/index.ts'
+import {
+  absorbHighBias,
+  equalizeLayers,
+  normalizedMoments,
+  prepareForQuantization,
+  withBiases,
+} from '../../passes/index.ts'
 import { step } from '../step.ts'
 
 const EqualizeOptions = z.strictObject({
@@ -16,18 +19,6 @@ const EqualizeOptions = z.strictObject({
     .default(false)
     .describe('Move biases that lie three deviations above zero to the next layer; needs batch normalizations'),
 })
-
-/** Mean β and deviation |γ| of what a batch normalization puts out, by the name of that value. */
-function normalizedMoments(graph: Graph): Map<string, Moments> {
-  const moments = new Map<string, Moments>()
-  for (const node of graph.nodes) {
-    if (node.op !== 'BatchNormalization' || attributesOf(node, 'BatchNormalization').training_mode === 1) continue
-    const [gamma, beta] = [1, 2].map((i) => graph.initializers.get(node.inputs[i] ?? ''))
-    if (!gamma || !beta) continue
-    moments.set(node.outputs[0] ?? '', { mean: numbersOf(beta), deviation: numbersOf(gamma).map(Math.abs) })
-  }
-  return moments
-}
 
 export const equalize = step({
   id: 'equalize',
