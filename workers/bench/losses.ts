@@ -12,8 +12,8 @@ const SEEDS = [1, 2, 3]
 const DATA = ['mnist', 'fashion-mnist']
 /** A tenth of the teacher's width, on few samples: where a teacher has something to add. */
 const student = 'lenet-5@0.1'
-const training = { epochs: 3, batch: 64, lr: 0.003, validation: 0 }
-const LIMIT = 5000
+const training = { epochs: 15, batch: 64, lr: 0.003, validation: 0 }
+const LIMIT = 1000
 
 const root = join(tmpdir(), 'alambic-bench-losses')
 
