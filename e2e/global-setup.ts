@@ -1,6 +1,7 @@
-import { ensureScreens } from '../electron/setup/screens.mjs'
+import { fileURLToPath } from 'node:url'
+import { ensurePages } from '../electron/cli/pages.ts'
 
 /** The tests drive the screens as they are built for people. */
 export default function setup(): void {
-  ensureScreens()
+  ensurePages(fileURLToPath(new URL('..', import.meta.url)))
 }
