@@ -39,6 +39,17 @@ test('the ratios of rounds make the whole ratio together', () => {
   expect(roundRatios(0.5, 1)).toEqual([0.5])
 })
 
+test('rounds end where one cut ends, and look at the scores again in between', () => {
+  const model = modelOf(zoo['resnet-20'].build())
+  const once = pruneWithoutData(model, options({ ratio: 0.5 }), 1)
+  const thrice = pruneWithoutData(model, options({ ratio: 0.5, steps: 4 }), 1)
+  expect(thrice.report.params).toEqual(once.report.params)
+  expect(thrice.report.groups.map((g) => [g.before, g.after])).toEqual(
+    once.report.groups.map((g) => [g.before, g.after]),
+  )
+  expect(thrice.report.ratio).toBeCloseTo(0.5, 12)
+})
+
 test('budgets', () => {
   expect(parseBudget('macs=50%')).toEqual({ kind: 'macs', limit: 0.5, isShare: true })
   expect(parseBudget('params = 1.2e6')).toEqual({ kind: 'params', limit: 1.2e6, isShare: false })

@@ -143,8 +143,16 @@ export function pruneWithoutData(
     throw new AlambicError('prune.needs-data', `${measured} needs measurements: give --data`, { subject: measured })
   }
   checkPrunable(model, options)
-  const { graph, report } = pruneOnce(model.graph, options, {}, seed)
-  return { model: { ...model, graph }, report }
+  const rounds: PruneReport[] = []
+  let { graph } = model
+  for (const [i, ratio] of roundRatios(options.ratio, options.steps).entries()) {
+    // A budget counts in the last round; the rounds before go by the ratio.
+    const budget = i === options.steps - 1 ? options.budget : undefined
+    const round = pruneOnce(graph, { ...options, ratio, budget }, {}, seed)
+    graph = round.graph
+    rounds.push(round.report)
+  }
+  return { model: { ...model, graph }, report: together(rounds) }
 }
 
 /** What of the options can only be done with a machine and data at hand. */
@@ -153,4 +161,17 @@ function needsMeasuring(options: ChoiceOptions): string | undefined {
   return options.budget !== undefined && parseBudget(options.budget)?.kind === 'latency'
     ? 'a budget of latency'
     : undefined
+}
+
+/** Several rounds as one: what was there before the first, and what is after the last. */
+function together(rounds: readonly PruneReport[]): PruneReport {
+  const [first, last] = [rounds[0] as PruneReport, rounds.at(-1) as PruneReport]
+  const before = new Map(first.groups.map((group) => [group.name, group.before]))
+  return {
+    ...last,
+    ratio: 1 - rounds.reduce((left, { ratio }) => left * (1 - ratio), 1),
+    groups: last.groups.map((group) => ({ ...group, before: before.get(group.name) ?? group.before })),
+    params: [first.params[0], last.params[1]],
+    macs: [first.macs[0], last.macs[1]],
+  }
 }
