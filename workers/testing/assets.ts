@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const assetsFolder = join(root, 'node_modules', '.cache', 'alambic')
 
 /** Things that some tests need and that not every machine can install. */
-export type Asset = 'python' | 'onnx-node-tests' | 'chromium'
+export type Asset = 'python' | 'onnx-node-tests' | 'packaged-models' | 'chromium'
 
 /** What the set-up writes for each asset: where it is, or why it is not. */
 export type AssetState = { readonly path: string } | { readonly missing: string }
@@ -51,6 +51,9 @@ export const onnxPackageModels = (): string | undefined => {
   const [found] = globSync(`${packages}/onnx/backend/test/data`, { cwd: join(dirname(python), '..') })
   return found === undefined ? undefined : join(dirname(python), '..', found)
 }
+
+/** The trained models of other people's packages (`setup/packaged-models.txt`), unpacked; undefined if absent. */
+export const packagedModels = (): string | undefined => pathOf('packaged-models')
 
 /** The browser that the end-to-end tests drive; undefined if absent. */
 export const chromiumPath = (): string | undefined => pathOf('chromium')

