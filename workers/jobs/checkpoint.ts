@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AlambicError } from '../protocol/errors.ts'
 import {
@@ -24,12 +24,16 @@ export interface Retention {
 
 const DEFAULT: Retention = { newest: 2 }
 
+/** How the names begin of checkpoints that are being written or deleted; what a killed process left goes with the next. */
+const WRITING = '.writing-'
+const REMOVING = '.removing-'
+
 const folderOf = (step: number, edition: number): string =>
   `${String(step).padStart(9, '0')}${edition > 1 ? `-${edition}` : ''}`
 
 /** Saves a snapshot under `root` and drops those that need not stay. Whatever fails, what was saved before stays. */
 export async function saveCheckpoint(root: string, snapshot: Snapshot, keep: Retention = DEFAULT): Promise<string> {
-  const temporary = join(root, `.writing-${process.pid}`)
+  const temporary = join(root, `${WRITING}${process.pid}`)
   try {
     await writeInto(temporary, snapshot)
     const before = await listCheckpoints(root)
@@ -67,8 +71,13 @@ async function prune(root: string, keep: Retention, best: number | undefined): P
   const all = await listCheckpoints(root)
   const stay = new Set(all.slice(0, keep.newest).map(({ name }) => name))
   for (const one of [...spaced(all, keep.every), ...all.filter((c) => c.step === best).slice(0, 1)]) stay.add(one.name)
+  // Out of sight first: killed while it is deleted, half a checkpoint would keep its name.
   for (const { name } of all) {
-    if (!stay.has(name)) await rm(join(root, name), { recursive: true, force: true })
+    if (!stay.has(name)) await rename(join(root, name), join(root, `${REMOVING}${name}`))
+  }
+  for (const name of await readdir(root)) {
+    if (name.startsWith(REMOVING) || name.startsWith(WRITING))
+      await rm(join(root, name), { recursive: true, force: true })
   }
 }
 

@@ -15,7 +15,7 @@ const KILLS = process.env['ALAMBIC_LONG'] ? 50 : 4
 const random = mulberry32(2026)
 
 const request = (name: string, resume = false) => ({
-  recipe: { alambic: 1, name: 'test', steps: [{ step: 'train', epochs: 10, batch: 16, lr: 0.005, validation: 0.2 }] },
+  recipe: { alambic: 1, name: 'test', steps: [{ step: 'train', epochs: 60, batch: 16, lr: 0.005, validation: 0.2 }] },
   model: 'lenet-300-100@0.1',
   data: 'mnist',
   limit: 800,
