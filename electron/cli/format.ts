@@ -38,13 +38,15 @@ export function duration(ms: number): string {
 
 export const percent = (share: number, digits = 2): string => `${(100 * share).toFixed(digits)} %`
 
-/** Columns padded to the widest cell; the first is left-aligned, the others right. */
+/** Columns padded to the widest cell; columns of numbers are right-aligned, all others left. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  const columns = (rows[0] ?? []).map((_, column) => rows.map((row) => row[column] ?? ''))
+  const widths = columns.map((cells) => Math.max(...cells.map((cell) => cell.length)))
+  const isText = columns.map((cells, i) => i === 0 || !cells.slice(1).some((cell) => /^[−+-]?\d/.test(cell)))
   return rows
     .map((row) =>
       row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .map((cell, i) => (isText[i] ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
         .join('  ')
         .trimEnd(),
     )
