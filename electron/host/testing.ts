@@ -82,7 +82,7 @@ export const trainingPlan = (
   recipe: {
     alambic: 1,
     name: 'test',
-    steps: [{ step: 'train', epochs: 3, batch: 16, lr: 0.01, validation: 0.2, ...options }],
+    steps: [{ step: 'train', epochs: 30, batch: 16, lr: 0.01, validation: 0.2, ...options }],
   },
   set: {},
   seed: 42,

@@ -126,10 +126,12 @@ describe('fake quantization in float', () => {
     async (_name, learned) => {
       const plan = planQuantization(net)
       const { ranges } = await calibrate(ortCpu, plan.source, rangesNeeded(plan), data, { method: 'min-max' })
-      const options = { scheme: defaultScheme, ranges, learned }
+      // 7-bit weights: without VNNI onnxruntime's products of 8 bits saturate, which is not what is tested here.
+      const scheme = { ...defaultScheme, reduceRange: true }
+      const options = { scheme, ranges, learned }
       const fake = fakeQuantize(plan, options)
       const trained = trainedQuantization(plan, fake, fake.graph, options)
-      const { graph } = quantizeStatic(plan, { ranges, scheme: defaultScheme, ...trained })
+      const { graph } = quantizeStatic(plan, { ranges, scheme, ...trained })
       const integers = values((await run(ortCpu, graph, feeds))['y'])
       const scale = trained.affines.get('s')?.scale ?? NaN
       for (const executor of [ortCpu, referenceExecutor]) {
