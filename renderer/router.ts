@@ -1,22 +1,19 @@
 import { createRouter, createWebHashHistory } from 'vue-router'
 import './rpc/channel.ts'
-import Devices from './views/Devices.vue'
-import Projects from './views/Projects.vue'
-import Project from './views/Project.vue'
-import Run from './views/Run.vue'
-import Runs from './views/Runs.vue'
-import Settings from './views/Settings.vue'
 
-/** Screens by address. The part behind `#` never reaches a server, and works with any protocol that serves files. */
+/**
+ * Screens by address; each is loaded when it is first shown. The part behind `#` never reaches a server, and works
+ * with any protocol that serves files.
+ */
 export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
-    { path: '/projects', name: 'projects', component: Projects },
-    { path: '/projects/:project', name: 'project', component: Project, props: true },
-    { path: '/runs', name: 'runs', component: Runs },
-    { path: '/runs/:run/:tab?', name: 'run', component: Run, props: true },
-    { path: '/devices', name: 'devices', component: Devices },
-    { path: '/settings', name: 'settings', component: Settings },
+    { path: '/projects', name: 'projects', component: () => import('./views/Projects.vue') },
+    { path: '/projects/:project', name: 'project', component: () => import('./views/Project.vue'), props: true },
+    { path: '/runs', name: 'runs', component: () => import('./views/Runs.vue') },
+    { path: '/runs/:run/:tab?', name: 'run', component: () => import('./views/Run.vue'), props: true },
+    { path: '/devices', name: 'devices', component: () => import('./views/Devices.vue') },
+    { path: '/settings', name: 'settings', component: () => import('./views/Settings.vue') },
     { path: '/:rest(.*)*', redirect: '/projects' },
   ],
 })
