@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { AlambicError } from '../../workers/protocol/errors.ts'
-import { number, oneStep, run, training, whole, type Options } from './running.ts'
+import { given, number, oneStep, run, training, whole, type Options } from './running.ts'
 
 const listed = (text: string): readonly string[] =>
   text
@@ -86,9 +86,8 @@ async function distill(o: Options): Promise<void> {
       fix: 'Name one, such as --student lenet-5@0.25, or use --strategy born-again, mutual, branches or self.',
     })
   }
-  const given = fields.flatMap((field) => (o[field] === undefined ? [] : [[field, o[field]] as const]))
   const step = {
-    ...Object.fromEntries(given),
+    ...given(o, fields),
     ...(student !== undefined && teachers.length > 0 ? { student } : {}),
     ...(teachers.length > 1 ? { teacher: teachers } : {}),
     ...(o['loss'] === undefined ? {} : { losses: o['loss'] }),

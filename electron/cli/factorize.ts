@@ -1,17 +1,9 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { count, integer, table } from './format.ts'
-import { oneStep, run, running } from './running.ts'
+import { given, number, oneStep, run, running, type Options } from './running.ts'
 import { callWorker } from './session.ts'
 import { measuredTable } from './show.ts'
-
-type Options = Readonly<Record<string, unknown>>
-
-const number = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isFinite(value)) throw new InvalidArgumentError('not a number')
-  return value
-}
 
 /** Rank rules and budgets, by flag; the one that is given becomes the field `rank` of the step. */
 const rules = {
@@ -68,13 +60,12 @@ export function addFactorizing(program: Command): void {
 
 /** The fields of the step out of the flags that were given. */
 function stepOptions(o: Options): Options {
-  const given = Object.entries(rules).filter(([flag]) => o[flag] !== undefined)
-  if (given.length > 1) {
-    throw new InvalidArgumentError(`give one of ${given.map(([flag]) => `--${flag}`).join(', ')}`)
+  const chosen = Object.entries(rules).filter(([flag]) => o[flag] !== undefined)
+  if (chosen.length > 1) {
+    throw new InvalidArgumentError(`give one of ${chosen.map(([flag]) => `--${flag}`).join(', ')}`)
   }
-  const rank = Object.fromEntries(given.map(([flag, { name }]) => [name, o[flag]]))
-  const fields = ['conv', 'dense', 'samples'].flatMap((f) => (o[f] === undefined ? [] : [[f, o[f]] as const]))
-  return { ...Object.fromEntries(fields), ...(given.length > 0 ? { rank } : {}) }
+  const rank = Object.fromEntries(chosen.map(([flag, { name }]) => [name, o[flag]]))
+  return { ...given(o, ['conv', 'dense', 'samples']), ...(chosen.length > 0 ? { rank } : {}) }
 }
 
 async function bare(model: string, options: Options, o: Options): Promise<void> {

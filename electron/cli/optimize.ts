@@ -1,16 +1,8 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { bytes, count, duration, integer, percent, table } from './format.ts'
+import { share, whole, type Options } from './running.ts'
 import { callWorker } from './session.ts'
-
-type Options = Readonly<Record<string, unknown>>
-
-/** `1%` or `0.01`. */
-function share(text: string): number {
-  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
-  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('expected a percentage, such as 1%')
-  return value
-}
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 }
 
@@ -19,12 +11,6 @@ function seconds(text: string): number {
   const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)([smh]?)$/.exec(text) ?? []
   const value = Number(amount) * (units[unit || 's'] ?? 1)
   if (!(value > 0)) throw new InvalidArgumentError('expected a time, such as 10m')
-  return value
-}
-
-const whole = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('not a whole number')
   return value
 }
 

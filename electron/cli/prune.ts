@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { integer, table } from './format.ts'
-import { number, oneStep, run, training, type Options } from './running.ts'
+import { given, number, oneStep, run, training, type Options } from './running.ts'
 import { callWorker } from './session.ts'
 import { measuredTable } from './show.ts'
 
@@ -57,10 +57,6 @@ const addPruneFlags = (command: Command): Command =>
     .option('--teacher <which>', 'what fine-tuning follows: labels, or self (the model before; needs no labels)')
     .option('--samples <n>', 'samples that scores and statistics are taken from', number)
 
-/** The flags that are fields of a step under the same name. */
-const named = (o: Options, names: readonly string[]): Options =>
-  Object.fromEntries(names.flatMap((name) => (o[name] === undefined ? [] : [[name, o[name]] as const])))
-
 /** `prune`, `slim` and `sparsify`. */
 export function addPruning(program: Command): void {
   const command = program.command('prune <model>').description('remove channels, heads and hidden units')
@@ -75,7 +71,7 @@ export function addPruning(program: Command): void {
     .option('--ratio <share>', 'share of the channels that goes', number)
     .option('--budget <limit>', 'the most that may stay instead: macs=50%, params=1000000, bytes=25%')
     .action((model: string, o: Options) =>
-      run(oneStep('slim', o, named(o, ['regularizer', 'strength', 'sparseEpochs', 'ratio', 'budget'])), model, o),
+      run(oneStep('slim', o, given(o, ['regularizer', 'strength', 'sparseEpochs', 'ratio', 'budget'])), model, o),
     )
   training(program.command('sparsify <model>').description('set single weights to zero, and train the others on'))
     .option('--method <id>', 'l1, random, lamp, taylor, obd, deviation, n:m or structured')
@@ -83,7 +79,7 @@ export function addPruning(program: Command): void {
     .option('--scope <which>', 'layer: the same share of each; global: one ranking')
     .option('--rounds <n>', 'reach it in so many prunings', number)
     .action((model: string, o: Options) =>
-      run(oneStep('sparsify', o, named(o, ['method', 'sparsity', 'scope', 'rounds'])), model, o),
+      run(oneStep('sparsify', o, given(o, ['method', 'sparsity', 'scope', 'rounds'])), model, o),
     )
 }
 

@@ -1,12 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import { run, running, type Options } from './running.ts'
-
-/** `1%` and `0.01` are the same share. */
-function share(text: string): number {
-  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
-  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('not a share from 0 to 1, or from 0% to 100%')
-  return value
-}
+import { given, run, running, share, type Options } from './running.ts'
 
 function count(text: string): number {
   const value = Number(text)
@@ -97,10 +90,7 @@ const quantizing = (command: Command): Command =>
 function quantization(options: Options): Options {
   const mode = String(options['mode'])
   const own = Object.hasOwn(trained, mode) ? trained[mode] : undefined
-  const given = (own ?? fields).flatMap((field) =>
-    options[field] === undefined ? [] : [[field, options[field]] as const],
-  )
-  return { alambic: 1, name: mode, steps: [{ step: own ? mode : 'quantize', ...Object.fromEntries(given) }] }
+  return { alambic: 1, name: mode, steps: [{ step: own ? mode : 'quantize', ...given(options, own ?? fields) }] }
 }
 
 export function addQuantizing(program: Command): void {

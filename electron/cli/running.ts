@@ -18,6 +18,17 @@ export const number = (text: string): number => {
   return value
 }
 
+/** `1%` and `0.01` are the same share. */
+export function share(text: string): number {
+  const value = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('not a share from 0 to 1, or from 0% to 100%')
+  return value
+}
+
+/** The options that were given, of those with these names. */
+export const given = (options: Options, names: readonly string[]): Options =>
+  Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]] as const])))
+
 /** A folder for a run that nobody named: under the person's own data, so that it can be resumed. */
 function newRunFolder(): string {
   const root = join(alambicHome(), 'runs')
@@ -68,8 +79,7 @@ export const training = (command: Command, needsData = true): Command =>
 
 /** A recipe of a single step with the options that were given. */
 export function oneStep(step: string, options: Options, more: Options = {}): Options {
-  const given = stepFields.flatMap((field) => (options[field] === undefined ? [] : [[field, options[field]] as const]))
-  return { alambic: 1, name: step, steps: [{ step, ...Object.fromEntries(given), ...more }] }
+  return { alambic: 1, name: step, steps: [{ step, ...given(options, stepFields), ...more }] }
 }
 
 /** Starts a run in a folder of its own, or goes on with one. */

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 import type { Settings as HostSettings } from '../../workers/protocol/studio.ts'
+import { defaultSettings } from '../../workers/protocol/studio/default-settings.ts'
 import { i18n, languageFor, type Language } from '../locales/index.ts'
 import { useHost } from './host.ts'
 
@@ -12,24 +13,12 @@ export type Settings = { [Key in Exclude<keyof HostSettings, 'projectsFolder'>]:
 /** Kept in the browser too, so that the first picture has the right language and theme before the host has answered. */
 const CACHE = 'alambic.settings'
 
-const defaults: Settings = {
-  language: 'system',
-  theme: 'system',
-  mode: 'simple',
-  concurrency: 1,
-  diskFloor: 1e9,
-  autoResume: true,
-  notifications: true,
-  shortcuts: {},
-  layout: {},
-}
-
 function cached(): Settings {
   try {
     const text = localStorage.getItem(CACHE)
-    return text ? { ...defaults, ...(JSON.parse(text) as Settings) } : defaults
+    return text ? { ...defaultSettings, ...(JSON.parse(text) as Settings) } : defaultSettings
   } catch {
-    return defaults
+    return defaultSettings
   }
 }
 

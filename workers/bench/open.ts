@@ -1,7 +1,7 @@
 import { Builder } from '../graph/builder.ts'
 import { modelOf, type Graph, type Model } from '../graph/graph.ts'
 import { mulberry32 } from '../graph/random.ts'
-import { i64, tensorOf } from '../graph/tensor.ts'
+import { i64, tensorOf, sizeOf } from '../graph/tensor.ts'
 import { problemsOf } from '../graph/verify.ts'
 import { decodeModel, encodeModel } from '../onnx/index.ts'
 import { inferTypes } from '../ops/infer.ts'
@@ -23,7 +23,7 @@ export function largeModel(nodes: number, bytes: number): Model {
   const channels = Math.max(1, Math.round(bytes / blocks / 4 / (8 * 9 * 2)))
   const random = mulberry32(1)
   const weight = (name: string, dims: readonly number[]) => {
-    const size = dims.reduce((n, d) => n * d, 1)
+    const size = sizeOf(dims)
     const values = Float32Array.from({ length: size }, () => random() - 0.5)
     return g.constant(name, tensorOf('f32', dims, values))
   }

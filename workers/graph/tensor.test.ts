@@ -49,6 +49,12 @@ describe('arrayOf', () => {
     expect(arrayOf(odd).buffer).not.toBe(buffer.buffer)
   })
 
+  test('copies the misaligned bytes of a Buffer, which are the middle of a larger memory', () => {
+    const buffer = Buffer.alloc(16)
+    buffer.writeFloatLE(1.5, 5)
+    expect(arrayOf({ dtype: 'f32', dims: [1], bytes: buffer.subarray(5, 9) })).toEqual(Float32Array.of(1.5))
+  })
+
   test('tensorOf refuses a wrong number of bytes', () => {
     expect(() => tensorOf('f32', [2, 2], new Float32Array(3))).toThrow(
       'a f32[2,2] tensor has the wrong number of bytes',

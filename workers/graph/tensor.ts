@@ -57,7 +57,8 @@ export function arrayOf(tensor: Tensor): AnyArray {
   if (byteOffset % Type.BYTES_PER_ELEMENT === 0) {
     return new Type(buffer as ArrayBuffer, byteOffset, length / Type.BYTES_PER_ELEMENT)
   }
-  return new Type(tensor.bytes.slice().buffer)
+  // Not `slice`: of a Buffer that is a view of the same memory.
+  return new Type(new Uint8Array(tensor.bytes).buffer)
 }
 
 /**

@@ -1,3 +1,4 @@
+import { sizeOf } from '../graph/tensor.ts'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ const COUNT = 96
 /** Writes unlabelled samples as a NumPy file (format 1.0): noise, or tokens below `vocabulary`. */
 function samples(name: string, dims: readonly number[], vocabulary?: number): string {
   const random = mulberry32(7)
-  const length = COUNT * dims.reduce((n, d) => n * d, 1)
+  const length = COUNT * sizeOf(dims)
   const values = vocabulary
     ? Int32Array.from({ length }, () => Math.floor(random() * vocabulary))
     : Float32Array.from({ length }, () => gaussian(random))

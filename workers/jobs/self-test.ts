@@ -2,7 +2,7 @@ import type { Executor } from '../executors/executor.ts'
 import { referenceExecutor } from '../executors/reference/index.ts'
 import type { Graph } from '../graph/graph.ts'
 import { mulberry32 } from '../graph/random.ts'
-import { arrayOf, tensorOf, type Tensor } from '../graph/tensor.ts'
+import { arrayOf, tensorOf, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { Emitter } from '../ops/emit.ts'
 import type { Report } from '../protocol/worker.ts'
 
@@ -18,7 +18,7 @@ function random(dims: readonly number[], seed: number): Tensor {
   return tensorOf(
     'f32',
     dims,
-    Float32Array.from({ length: dims.reduce((n, d) => n * d, 1) }, () => next() - 0.5),
+    Float32Array.from({ length: sizeOf(dims) }, () => next() - 0.5),
   )
 }
 

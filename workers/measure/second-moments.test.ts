@@ -4,7 +4,7 @@ import { referenceExecutor } from '../executors/reference/index.ts'
 import type { Graph } from '../graph/graph.ts'
 import { parse } from '../graph/parse.ts'
 import { gaussian, mulberry32 } from '../graph/random.ts'
-import { numbersOf, type Tensor } from '../graph/tensor.ts'
+import { numbersOf, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { factorize } from '../passes/factorize/factorize.ts'
 import { layerWeights } from '../passes/layer-weights.ts'
 import { randomTensor } from '../testing/onnxruntime.ts'
@@ -30,10 +30,7 @@ const splitOf = (dims: readonly number[], count: number) =>
   makeSplit(
     {
       sample: { dims, dtype: 'f32' },
-      data: correlated(
-        count,
-        dims.reduce((a, b) => a * b, 1),
-      ),
+      data: correlated(count, sizeOf(dims)),
     },
     'a test',
   )

@@ -1,7 +1,7 @@
 import { AlambicError } from '../protocol/errors.ts'
 import type { Int } from '../graph/attributes.ts'
 import { byteLength, dtypes } from '../graph/dtype.ts'
-import { arrayOf, type Tensor } from '../graph/tensor.ts'
+import { arrayOf, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { beyond, Context } from './context.ts'
 import { ints, message, readFields, type Message, type WithUnknown } from './fields.ts'
 import { defaultLimits } from './limits.ts'
@@ -72,7 +72,7 @@ export function dense(sparse: SparseTensor, context: Context): Tensor {
   const label = `sparse tensor ${quoted(sparse.name)}`
   if (dtype === 'string' || bits < 8)
     throw malformed(`${label} holds ${dtype} values, which have no zero byte pattern of their own`)
-  const count = sparse.dims.reduce((n, dim) => n * dim, 1)
+  const count = sizeOf(sparse.dims)
   context.sparseBytes += byteLength(dtype, count)
   const { sparseBytes } = context.limits
   if (!(context.sparseBytes <= sparseBytes)) throw beyond('sparseBytes', 'bytes in sparse tensors', sparseBytes)

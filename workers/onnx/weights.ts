@@ -1,3 +1,4 @@
+import { sizeOf } from '../graph/tensor.ts'
 import type { DType } from '../graph/dtype.ts'
 import { subgraphsOf, type Graph, type Model } from '../graph/graph.ts'
 import type { Tensor } from '../graph/tensor.ts'
@@ -89,7 +90,7 @@ function inNodes(nodes: Graph['nodes']): Finding[] {
 
 function report(label: string, subject: string, tensor: Tensor): Finding[] {
   const { nan, infinite } = nonFiniteIn(tensor)
-  const of = `among ${tensor.dims.reduce((n, d) => n * d, 1)} values`
+  const of = `among ${sizeOf(tensor.dims)} values`
   return [
     ...(nan > 0 ? [{ code: 'onnx.nan-weights', message: `${label} has ${nan} NaN ${of}`, subject }] : []),
     ...(infinite > 0

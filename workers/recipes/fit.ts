@@ -3,7 +3,7 @@ import { Loader, type Augmentation, type Dataset, type Preprocessing } from '../
 import type { Program, Tensors } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
 import { castFloat } from '../graph/float.ts'
-import { arrayOf, tensorOf, type Tensor } from '../graph/tensor.ts'
+import { arrayOf, tensorOf, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { hashSeed, mulberry32 } from '../graph/random.ts'
 import { evaluate } from '../measure/accuracy.ts'
 import type { LossTerm } from '../train/losses.ts'
@@ -230,7 +230,7 @@ class Trainer {
     return Object.fromEntries(
       this.#step.masks.map(({ input, dims, keep }, i) => {
         const random = mulberry32(hashSeed(this.#context.seed, step, i, 'dropout'))
-        const mask = Uint8Array.from({ length: dims.reduce((n, d) => n * d, 1) }, () => (random() < keep ? 1 : 0))
+        const mask = Uint8Array.from({ length: sizeOf(dims) }, () => (random() < keep ? 1 : 0))
         return [input, tensorOf('u8', dims, mask)]
       }),
     )

@@ -2,7 +2,7 @@ import { AlambicError } from '../protocol/errors.ts'
 import { Builder } from '../graph/builder.ts'
 import { Graph } from '../graph/graph.ts'
 import { hashSeed, mulberry32 } from '../graph/random.ts'
-import { f32, i64, type Tensor } from '../graph/tensor.ts'
+import { f32, i64, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { tensorType } from '../graph/types.ts'
 import { lazyTensor, type Fans, type Initialization, type Scheme } from './init.ts'
 
@@ -135,7 +135,7 @@ export class Net {
   }
 
   flatten(x: Feature, name: string, output = name): Feature {
-    return this.#emit('Flatten', [x.value], { axis: 1 }, output, [x.dims.reduce((n, d) => n * d, 1)], name)
+    return this.#emit('Flatten', [x.value], { axis: 1 }, output, [sizeOf(x.dims)], name)
   }
 
   /** Does nothing until a trainer turns it on. */

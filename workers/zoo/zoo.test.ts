@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as ort from 'onnxruntime-node'
-import { numbersOf } from '../graph/tensor.ts'
+import { numbersOf, sizeOf } from '../graph/tensor.ts'
 import { modelOf, type Graph } from '../graph/graph.ts'
 import { verify } from '../graph/verify.ts'
 import { encodeModel } from '../onnx/index.ts'
@@ -105,7 +105,7 @@ describe('graphs', () => {
       const graph = entry.build({ inputDims, ...(tooBig.includes(id) ? { width: 0.25 } : {}) })
       verify(graph)
       const session = await ort.InferenceSession.create(encodeModel(modelOf(graph)))
-      const pixels = new Float32Array(2 * inputDims.reduce((n, d) => n * d, 1)).map((_, i) => Math.sin(i))
+      const pixels = new Float32Array(2 * sizeOf(inputDims)).map((_, i) => Math.sin(i))
       const { logits } = await session.run({ input: new ort.Tensor('float32', pixels, [2, ...inputDims]) })
       expect(logits?.dims).toEqual([2, entry.classes])
       const values = Array.from(logits?.data as Float32Array)

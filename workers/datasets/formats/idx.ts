@@ -1,3 +1,4 @@
+import { sizeOf } from '../../graph/tensor.ts'
 import { basename, dirname } from 'node:path'
 import { readElements, type ElementType, type FileArray } from '../elements.ts'
 import { badData } from '../errors.ts'
@@ -30,7 +31,7 @@ export async function readIdx(packed: Uint8Array, file: string): Promise<FileArr
   const header = 4 + 4 * rank
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const dims = bytes.length < header ? [] : Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
-  const count = dims.reduce((n, d) => n * d, 1)
+  const count = sizeOf(dims)
   const expected = header + count * type.bytes
   if (dims.length === 0 || bytes.length !== expected) {
     const cut = dims.length === 0 || bytes.length < expected

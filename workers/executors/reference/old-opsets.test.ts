@@ -1,10 +1,11 @@
+import { sizeOf } from '../../graph/tensor.ts'
 import { describe, expect, test } from 'vitest'
 import { parse } from '../../graph/parse.ts'
 import { evaluate } from './evaluate.ts'
 import { floatArray, type NdArray } from './value.ts'
 
 const count = (...dims: number[]): NdArray => {
-  const size = dims.reduce((a, b) => a * b, 1)
+  const size = sizeOf(dims)
   return floatArray(
     'f32',
     dims,

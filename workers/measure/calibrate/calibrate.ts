@@ -8,6 +8,7 @@ import { AlambicError } from '../../protocol/errors.ts'
 import type { AffineOptions, QuantType, Range } from '../../passes/index.ts'
 import { Histogram } from './histogram.ts'
 import { entropyRange, leastSquaresRange, percentileRange } from './thresholds.ts'
+import { memoryGroups } from '../memory-groups.ts'
 
 export const calibrationMethods = ['min-max', 'moving-average', 'percentile', 'entropy', 'mse'] as const
 export type CalibrationMethod = (typeof calibrationMethods)[number]
@@ -222,7 +223,8 @@ async function countValues(
       new Histogram(Math.max(Math.abs(min), Math.abs(max)), options.bins ?? 2048),
     ]),
   )
-  const groups = await groupsOf(graph, [...observed.keys()], data, options.memory ?? DEFAULT_MEMORY)
+  const [batch, memory] = [await firstBatchSize(data), options.memory ?? DEFAULT_MEMORY]
+  const groups = memoryGroups([...observed.keys()], (value) => bytesOf(graph, value, batch, memory), memory)
   for (const [g, group] of groups.entries()) {
     const outputs = group.filter((value) => graph.producer(value))
     const program =
@@ -239,28 +241,6 @@ async function countValues(
     }
   }
   return histograms
-}
-
-/** Values in groups whose tensors together take at most `memory` bytes for the first batch. */
-async function groupsOf(
-  graph: Graph,
-  values: readonly string[],
-  data: CalibrationData,
-  memory: number,
-): Promise<readonly (readonly string[])[]> {
-  const batch = await firstBatchSize(data)
-  const groups: string[][] = []
-  let room = 0
-  for (const value of values) {
-    const bytes = bytesOf(graph, value, batch, memory)
-    if (bytes > room || groups.length === 0) {
-      groups.push([])
-      room = memory
-    }
-    groups.at(-1)?.push(value)
-    room -= bytes
-  }
-  return groups
 }
 
 async function firstBatchSize(data: CalibrationData): Promise<number> {

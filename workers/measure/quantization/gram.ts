@@ -4,6 +4,7 @@ import { arrayOf, i64, type Tensor } from '../../graph/tensor.ts'
 import { asTensor } from '../../graph/types.ts'
 import type { CalibrationData } from '../calibrate/index.ts'
 import type { Where } from './layers.ts'
+import { memoryGroups } from '../memory-groups.ts'
 
 /** Bytes of matrices that one run may put out. */
 const MEMORY = 64 * 2 ** 20
@@ -19,7 +20,9 @@ export async function gramMatrices(
   data: CalibrationData,
 ): Promise<ReadonlyMap<string, Float64Array>> {
   const sums = new Map<string, { sum: Float64Array; rows: number }>()
-  for (const group of groupsOf(graph, values)) {
+  const known = values.filter((value) => widthOf(graph, value) !== undefined)
+  const bytesOf = (value: string) => 4 * (widthOf(graph, value) ?? 0) ** 2
+  for (const group of memoryGroups(known, bytesOf, MEMORY)) {
     const program = await executor.compile(withGrams(graph, group), threads === undefined ? {} : { threads })
     try {
       for await (const { feeds } of data()) {
@@ -49,24 +52,6 @@ function add(
 const widthOf = (graph: Graph, value: string): number | undefined => {
   const last = asTensor(graph.type(value))?.shape?.at(-1)
   return typeof last === 'number' ? last : undefined
-}
-
-/** Values of known width, in groups whose matrices fit the memory. */
-function groupsOf(graph: Graph, values: readonly string[]): readonly (readonly string[])[] {
-  const groups: string[][] = []
-  let room = 0
-  for (const value of values) {
-    const width = widthOf(graph, value)
-    if (width === undefined) continue
-    const bytes = 4 * width * width
-    if (bytes > room || groups.length === 0) {
-      groups.push([])
-      room = MEMORY
-    }
-    groups.at(-1)?.push(value)
-    room -= bytes
-  }
-  return groups
 }
 
 /** xᵀx of every value over all its rows, and how many rows there are. */

@@ -1,3 +1,4 @@
+import { concatenate } from '../../graph/concatenate.ts'
 import { AlambicError } from '../../protocol/errors.ts'
 import type { Int } from '../../graph/attributes.ts'
 import { bytesOf } from './text.ts'
@@ -125,15 +126,7 @@ export class Writer {
 }
 
 /** Chunks as one array of bytes. */
-export function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
-}
+export const joined = (chunks: readonly Uint8Array[]): Uint8Array => concatenate(Uint8Array, chunks)
 
 /** One message, written and joined. */
 export function written(write: (message: Writer) => void): Uint8Array {

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../graph/tensor.ts'
 /*
  * Channels as atoms. Every axis of every value is a list of atoms, one for each index; two indices with the same atom
  * (after all joins) can only be cut together. Fang et al. 2023 (DepGraph, arXiv:2301.12900) join layers and carry index
@@ -136,17 +137,7 @@ export function tile(axis: Int32Array, times: number): Int32Array {
 
 /** The atoms of a product of which only factor `p` can be cut. */
 export function spread(factor: Int32Array, sizes: readonly number[], p: number): Int32Array {
-  const inner = sizes.slice(p + 1).reduce((n, s) => n * s, 1)
-  const outer = sizes.slice(0, p).reduce((n, s) => n * s, 1)
+  const inner = sizeOf(sizes.slice(p + 1))
+  const outer = sizeOf(sizes.slice(0, p))
   return tile(repeatEach(factor, inner), outer)
-}
-
-export function concatenated(parts: readonly Int32Array[]): Int32Array {
-  const out = new Int32Array(parts.reduce((n, part) => n + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
 }

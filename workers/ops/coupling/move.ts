@@ -2,7 +2,8 @@ import { toAttributes } from '../../graph/attributes.ts'
 import type { Node } from '../../graph/graph.ts'
 import { i64, numbersOf } from '../../graph/tensor.ts'
 import { axisOf } from '../shape/call.ts'
-import { concatenated, fixed, isLive, tile, type Axis } from './axis.ts'
+import { concatenate } from '../../graph/concatenate.ts'
+import { fixed, isLive, tile, type Axis } from './axis.ts'
 import type { Coupled, CouplingCall, CouplingRules, Cut } from './call.ts'
 import { depthToSpace, reshape, spaceToDepth } from './reshape.ts'
 import { patchedSizes } from './sizes.ts'
@@ -30,7 +31,10 @@ function concat(c: CouplingCall<{ readonly axis?: number }>): Coupled {
       for (const part of parts) c.pin(part, 'it is joined with an axis of open size')
       return fixed(`${c.label}: its size is open`)
     }
-    return concatenated(parts.map((part, i) => c.atomsOf(part, sizes[i] as number)))
+    return concatenate(
+      Int32Array,
+      parts.map((part, i) => c.atomsOf(part, sizes[i] as number)),
+    )
   })
   return { outputs: [out] }
 }
@@ -255,7 +259,7 @@ function pad(c: CouplingCall<{ readonly pads?: readonly number[]; readonly mode?
     }
     const ends = { k: i, before: c.fresh(before) as Int32Array, after: c.fresh(after) as Int32Array }
     padded.push(ends)
-    return concatenated([ends.before, axis, ends.after])
+    return concatenate(Int32Array, [ends.before, axis, ends.after])
   })
   if (padded.length === 0) return { outputs: [out] }
   const newPads = (cut: Cut, node: Node): readonly Node[] => {

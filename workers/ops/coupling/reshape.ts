@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/graph.ts'
-import { i64 } from '../../graph/tensor.ts'
+import { i64, sizeOf } from '../../graph/tensor.ts'
 import type { Dim, Shape } from '../../graph/types.ts'
 import { fixed, isLive, isPeriodic, periodic, spread, type Axis } from './axis.ts'
 import type { Coupled, CouplingCall, Cut } from './call.ts'
@@ -90,7 +90,7 @@ function withOpenBatch<A>(
   const last = axes[lead - 1]
   const first = isPeriodic(last) ? last : undefined
   const period = first?.length ?? 1
-  const left = (period * product(inner)) / product(outer)
+  const left = (period * sizeOf(inner)) / sizeOf(outer)
   if (!Number.isInteger(left) || (left > 1 && ahead > 1)) return undefined
   for (const axis of axes.slice(0, first ? lead - 1 : lead)) c.pin(axis, 'an open size')
   const made = between(
@@ -109,8 +109,6 @@ function withOpenBatch<A>(
 const leading = (shape: Shape): number => shape.findLastIndex((d) => typeof d !== 'number') + 1
 
 const isStatic = (dims: Shape): dims is readonly number[] => dims.every((d) => typeof d === 'number' && d > 0)
-
-const product = (dims: readonly number[]): number => dims.reduce((n, d) => n * d, 1)
 
 /** One axis as its factors. */
 function takenApart<A>(c: CouplingCall<A>, axis: Axis, sizes: readonly number[]): readonly Axis[] {
@@ -133,7 +131,7 @@ function together<A>(c: CouplingCall<A>, factors: readonly Axis[], sizes: readon
   const live = factors.filter(isLive)
   if (live.length === 0) return first
   if (live.length === 1) return spread(live[0] as Int32Array, sizes, factors.findIndex(isLive))
-  const whole = c.fresh(sizes.reduce((n, s) => n * s, 1)) as Int32Array
+  const whole = c.fresh(sizeOf(sizes)) as Int32Array
   c.product(whole, factors, sizes)
   return whole
 }

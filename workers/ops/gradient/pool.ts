@@ -1,9 +1,10 @@
+import { sizeOf } from '../../graph/tensor.ts'
 import { COMPOSITES } from '../composites.ts'
 import { range, unsupported, type GradientContext, type GradientTable } from './rule.ts'
 
 const spatialAxes = (c: GradientContext) => range(c.g.rank(c.x)).slice(2)
 
-const windowSize = (c: GradientContext<'LpPool'>) => (c.attr.kernel_shape ?? []).reduce((n, k) => n * k, 1)
+const windowSize = (c: GradientContext<'LpPool'>) => sizeOf(c.attr.kernel_shape ?? [])
 
 /** y = (Σ|x|^p)^(1/p), so ∂y/∂x = |x|^(p−1)·sign(x)·y^(1−p); the sum's gradient is an average pool's times its size. */
 function lpPool(c: GradientContext<'LpPool'>): string[] {
@@ -19,10 +20,7 @@ const lpSlope = ({ g, x }: GradientContext, p: number): string =>
 
 function globalAverage(c: GradientContext<'GlobalAveragePool'>): string[] {
   const { g, x, dy } = c
-  const count = g
-    .dims(x)
-    .slice(2)
-    .reduce((n, d) => n * d, 1)
+  const count = sizeOf(g.dims(x).slice(2))
   return [g.expandLike(g.div(dy, count), x)]
 }
 

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../graph/tensor.ts'
 import { tensorType, type Dim, type Shape, type TensorType } from '../../graph/types.ts'
 import { isNumber } from '../dims.ts'
 import { likeInput, requireAxis, withDim, type Call, type OutputTypes, type TypeRules } from './call.ts'
@@ -62,7 +63,7 @@ function unique(c: Call<AxisAttribute>): OutputTypes {
   const list = tensorType('i64', ['?'])
   const { axis } = c.attr
   if (axis === undefined) {
-    const total: Dim = shape?.every(isNumber) ? shape.reduce((n, d) => n * d, 1) : '?'
+    const total: Dim = shape?.every(isNumber) ? sizeOf(shape) : '?'
     return [tensorType(c.dtype(0), ['?']), list, tensorType('i64', [total]), list]
   }
   const at = shape && requireAxis(c, axis, shape.length)

@@ -1,7 +1,7 @@
 import { AlambicError } from '../../protocol/errors.ts'
 import { dtypes, type DType } from '../../graph/dtype.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
-import { arrayOf, f32, tensorOf, type Tensor } from '../../graph/tensor.ts'
+import { arrayOf, f32, tensorOf, type Tensor, sizeOf } from '../../graph/tensor.ts'
 import { FreshNames } from '../names.ts'
 
 /*
@@ -159,7 +159,7 @@ function forget(graph: Graph, node: Node, gone: Set<Node>): void {
 }
 
 function valuesOf({ index, mask, dims }: Held, values: Float32Array): Float32Array {
-  const count = dims.reduce((n, d) => n * d, 1)
+  const count = sizeOf(dims)
   return Float32Array.from({ length: count }, (_, i) => {
     if (mask && mask[i] === 0) return 0
     return values[index ? (index[i] as number) : i] as number

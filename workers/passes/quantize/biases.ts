@@ -1,5 +1,5 @@
 import type { Graph, Node } from '../../graph/graph.ts'
-import { arrayOf, f32, tensorOf, type Tensor } from '../../graph/tensor.ts'
+import { arrayOf, f32, tensorOf, type Tensor, sizeOf } from '../../graph/tensor.ts'
 import { weightUseOf } from '../../ops/quant.ts'
 import { FreshNames } from '../names.ts'
 import { channelOf } from './equalize.ts'
@@ -14,7 +14,7 @@ export function withBiases(graph: Graph): Graph {
     if (!use || (node.op !== 'Conv' && node.op !== 'Gemm') || (node.inputs[2] ?? '') !== '') return node
     const out = channelOf(graph, node, 'output')
     const dims = graph.initializers.get(use.name)?.dims ?? []
-    const channels = 1 + out(dims.reduce((n, d) => n * d, 1) - 1)
+    const channels = 1 + out(sizeOf(dims) - 1)
     const name = names.take(`${use.name}.bias`)
     initializers.set(name, f32(new Float32Array(channels)))
     return { ...node, inputs: [node.inputs[0] ?? '', node.inputs[1] ?? '', name] }

@@ -1,6 +1,6 @@
 import { attributesOf } from '../../graph/attributes.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
-import { tensorOf, type Tensor } from '../../graph/tensor.ts'
+import { tensorOf, type Tensor, sizeOf } from '../../graph/tensor.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { FreshNames } from '../names.ts'
 import { foldBatchNorm } from '../simplify/batch-norm.ts'
@@ -42,7 +42,7 @@ const sameDims = (a: readonly number[], b: readonly number[]) => a.length === b.
 
 function scaledTensor(tensor: Tensor, factor: number, dims: readonly number[] = tensor.dims): Tensor {
   const values = new Float32Array(tensor.bytes.slice().buffer)
-  const size = dims.reduce((n, d) => n * d, 1)
+  const size = sizeOf(dims)
   const repeated = values.length === 1 && size > 1 ? new Float32Array(size).fill(values[0] ?? 0) : values
   return tensorOf(
     'f32',

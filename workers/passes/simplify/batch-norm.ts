@@ -1,6 +1,6 @@
 import { attributesOf } from '../../graph/attributes.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
-import { arrayOf, f32, numbersOf, type Tensor } from '../../graph/tensor.ts'
+import { arrayOf, f32, numbersOf, type Tensor, sizeOf } from '../../graph/tensor.ts'
 import { asTensor } from '../../graph/types.ts'
 import { FreshNames } from '../names.ts'
 import { resultOf, type ChangeResult } from '../report.ts'
@@ -111,7 +111,7 @@ const vectorOf = (values: readonly number[], like: Tensor): Tensor => numberTens
 const biasNameFor = (weight: string): string =>
   weight.endsWith('weight') ? weight.replace(/weight$/, 'bias') : `${weight}.bias`
 
-const tail = (dims: readonly number[], from: number): number => dims.slice(from).reduce((n, d) => n * d, 1)
+const tail = (dims: readonly number[], from: number): number => sizeOf(dims.slice(from))
 
 const foldConv: Fold = (f) => withWeights(f, (i, w) => Math.floor(i / tail(w.dims, 1)))
 

@@ -25,10 +25,9 @@ export function heTensor(name: string, dims: readonly number[], fanIn: number, s
 }
 
 type Law = (node: Node, dims: readonly number[]) => Fill
-const product = (dims: readonly number[]) => dims.reduce((n, d) => n * d, 1)
 const zeros: Law = () => constant(0)
 const ones: Law = () => constant(1)
-const filters: Law = (_node, dims) => he(product(dims.slice(1)))
+const filters: Law = (_node, dims) => he(sizeOf(dims.slice(1)))
 const recurrent: Law = (node, dims) => {
   const bound = 1 / Math.sqrt(Number(attributesOf(node)['hidden_size'] ?? dims.at(-1) ?? 1))
   return (values, random) => fillUniform(values, random, bound)
@@ -37,7 +36,7 @@ const recurrent: Law = (node, dims) => {
 /** How a parameter starts, by its operator and input; what is not listed stays as it is. */
 const laws: Readonly<Record<string, Readonly<Record<number, Law>>>> = {
   Conv: { 1: filters, 2: zeros },
-  ConvTranspose: { 1: (_node, dims) => he(product([dims[0] ?? 1, ...dims.slice(2)])), 2: zeros },
+  ConvTranspose: { 1: (_node, dims) => he(sizeOf([dims[0] ?? 1, ...dims.slice(2)])), 2: zeros },
   Gemm: { 1: (node, dims) => he((attributesOf(node)['transB'] ? dims[1] : dims[0]) ?? 1), 2: zeros },
   MatMul: { 0: (_node, dims) => he(dims.at(-1) ?? 1), 1: (_node, dims) => he(dims.at(-2) ?? 1) },
   Add: { 0: zeros, 1: zeros },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defaultSettings } from './default-settings.ts'
 import { Path } from './names.ts'
 
 const shortText = z.string().max(100)
@@ -30,18 +31,6 @@ export type SettingsChange = z.output<typeof SettingsChange>
 export type Settings = {
   readonly [Name in Exclude<keyof typeof fields, 'projectsFolder'>]: z.output<(typeof fields)[Name]>
 } & { readonly projectsFolder?: string }
-
-export const defaultSettings: Settings = {
-  language: 'system',
-  theme: 'system',
-  mode: 'simple',
-  concurrency: 1,
-  diskFloor: 1e9,
-  autoResume: true,
-  notifications: true,
-  shortcuts: {},
-  layout: {},
-}
 
 /** Settings from a file: what does not fit its schema is left at its default, and named. */
 export function readSettings(value: unknown): { settings: Settings; ignored: readonly string[] } {

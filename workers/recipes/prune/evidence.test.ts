@@ -4,7 +4,7 @@ import { ortCpu } from '../../executors/ort/executor.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { parse } from '../../graph/parse.ts'
 import { gaussian, mulberry32 } from '../../graph/random.ts'
-import { f32, numbersOf } from '../../graph/tensor.ts'
+import { f32, numbersOf, sizeOf } from '../../graph/tensor.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { groupsOf } from '../../passes/prune/groups.ts'
 import { randomGraph } from '../../testing/pruning.ts'
@@ -16,7 +16,7 @@ const preprocessing = Preprocessing.parse({ scale: 1 })
 /** Normal samples with classes 0 and 1. */
 function samples(dims: readonly number[], count: number): Split {
   const random = mulberry32(3)
-  const size = dims.reduce((n, d) => n * d, 1)
+  const size = sizeOf(dims)
   const data = Float32Array.from({ length: count * size }, () => gaussian(random))
   const labels = Int32Array.from({ length: count }, (_, i) => i % 2)
   return makeSplit({ sample: { dims, dtype: 'f32' }, data, labels }, 'samples')

@@ -3,7 +3,7 @@ import { attributesOf } from '../../graph/attributes.ts'
 import { extract } from '../../graph/extract.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
 import { mulberry32 } from '../../graph/random.ts'
-import { arrayOf, f32, type Tensor } from '../../graph/tensor.ts'
+import { arrayOf, f32, type Tensor, sizeOf } from '../../graph/tensor.ts'
 import type { Where } from '../../measure/accuracy.ts'
 import { isLive } from '../../ops/coupling/axis.ts'
 import type { Removal } from '../../passes/prune/cut.ts'
@@ -112,7 +112,7 @@ function unsolvable(graph: Graph, node: Node): string | undefined {
 
 /** Weights per output. */
 const inputsOf = (node: Node, { dims }: Tensor): number =>
-  node.op === 'Conv' ? dims.slice(1).reduce((n, d) => n * d, 1) : (dims[isTransposed(node) ? 1 : 0] as number)
+  node.op === 'Conv' ? sizeOf(dims.slice(1)) : (dims[isTransposed(node) ? 1 : 0] as number)
 
 const isTransposed = (node: Node): boolean => node.op === 'Gemm' && attributesOf(node, 'Gemm').transB === 1
 
@@ -205,7 +205,7 @@ const outputsOf = (node: Node, { dims }: Tensor): number =>
 /** Outputs of one channel in a batch. */
 function positionsOf(node: Node, { dims }: Tensor): number {
   const channels = node.op === 'Conv' ? (dims[1] as number) : (dims.at(-1) as number)
-  return dims.reduce((n, d) => n * d, 1) / channels
+  return sizeOf(dims) / channels
 }
 
 /** How the inputs behind an output position lie in x. */

@@ -1,3 +1,4 @@
+import { concatenate } from '../../graph/concatenate.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { extract } from '../../graph/rewrite.ts'
 import { arrayOf, sizeOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
@@ -162,18 +163,8 @@ async function layerSamples(
     await left.dispose()
     await right.dispose()
   }
-  const [x, y] = [joined(xs), joined(ys)]
+  const [x, y] = [concatenate(Float32Array, xs), concatenate(Float32Array, ys)]
   return { count: x.length / sizeOf(input), input, output, x, y }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }
 
 async function optimize(

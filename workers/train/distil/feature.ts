@@ -1,3 +1,4 @@
+import { sizeOf } from '../../graph/tensor.ts'
 import type { Emitter } from '../../ops/emit.ts'
 
 /*
@@ -18,7 +19,7 @@ export function unitRows(g: Emitter, rows: string): string {
 /** `[N, …]` as `[N, D]`. */
 export function flatRows(g: Emitter, value: string): string {
   const [n = 1, ...rest] = g.dims(value)
-  return g.reshape(value, [n, rest.reduce((size, d) => size * d, 1)])
+  return g.reshape(value, [n, sizeOf(rest)])
 }
 
 /** mean_c |F|^p over the channels of `[N, C, d…]`, as rows of length 1 (Zagoruyko & Komodakis 2017, eq. 2). */
@@ -60,7 +61,7 @@ export const similarityPreserving = (g: Emitter, student: string, teacher: strin
 function flow(g: Emitter, [first, second]: readonly [string, string]): string {
   const flat = [first, second].map((value) => {
     const [n = 1, c = 1, ...places] = g.dims(value)
-    return g.reshape(value, [n, c, places.reduce((size, d) => size * d, 1)])
+    return g.reshape(value, [n, c, sizeOf(places)])
   }) as [string, string]
   const places = g.dims(flat[0])[2] as number
   return g.div(g.matmul(flat[0], g.swapLast(flat[1])), places)

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../graph/tensor.ts'
 import { z } from 'zod'
 import type { Emitter } from '../../ops/emit.ts'
 import { crossEntropy, type LossContext } from '../losses.ts'
@@ -147,10 +148,7 @@ const matched = (g: Emitter, { student, teacher }: Sides): string =>
 
 /** The tutorial's way: the longer teacher is averaged; else a regressor. */
 function toCosine(c: AdaptContext): Adapted {
-  const [s, t] = [c.pair.student.dims, c.pair.teacher.dims].map((dims) => dims.reduce((n, d) => n * d, 1)) as [
-    number,
-    number,
-  ]
+  const [s, t] = [c.pair.student.dims, c.pair.teacher.dims].map((dims) => sizeOf(dims)) as [number, number]
   if (t % s !== 0) return toTeacher(c, 'cosine', 1, false)
   const text = s === t ? 'compared as they are' : `the teacher's ${t} values averaged to ${s}`
   return { student: c.pair.student.value, text }

@@ -1,8 +1,8 @@
+import { sizeOf } from '../../../graph/tensor.ts'
 import type { Graph, Node } from '../../../graph/graph.ts'
 import { COMPOSITES } from '../../../ops/composites.ts'
 import type { Emitter } from '../../../ops/emit.ts'
 import type { LowerContext } from '../lower.ts'
-import { product } from './geometry.ts'
 
 /**
  * Variance as Σx²/m − μ² loses digits where |μ| ≫ σ. A convolution without bias that feeds only a batch
@@ -52,7 +52,7 @@ function isShifted(graph: Graph, x: string): boolean {
 /** Σ over all but the channel axis, in two stages: the innermost axis first is many times faster. */
 function sumOverPlanes(g: Emitter, a: string, op: 'sum' | 'sumSquare'): string {
   const [n, c, ...spatial] = g.dims(a) as [number, number, ...number[]]
-  const perImage = spatial.length === 0 && op === 'sum' ? a : g[op](g.reshape(a, [n, c, product(spatial)]), [2], false)
+  const perImage = spatial.length === 0 && op === 'sum' ? a : g[op](g.reshape(a, [n, c, sizeOf(spatial)]), [2], false)
   return g.sum(perImage, [0], false)
 }
 
@@ -70,7 +70,7 @@ export function batchNormTraining({ g, node, attr, graph }: LowerContext): strin
   const epsilon = (attr['epsilon'] as number | undefined) ?? 1e-5
   const momentum = (attr['momentum'] as number | undefined) ?? 0.9
   const dims = g.dims(input)
-  const count = product(dims) / (dims[1] as number)
+  const count = sizeOf(dims) / (dims[1] as number)
   const shifted = isShifted(graph, input)
   const x = shifted ? input : affine(g, input, g.expand(g.scalar(1, 'f32'), [dims[1] as number]), g.neg(runningMean))
   const mean = g.mul(sumOverPlanes(g, x, 'sum'), 1 / count)
@@ -90,7 +90,7 @@ export function batchNormGrad({ g, node }: LowerContext): string[] {
   const [dy = '', x = '', scale = '', mean = '', inverse = ''] = node.inputs
   const dims = g.dims(x)
   const [n, c, ...spatial] = dims as [number, number, ...number[]]
-  const count = n * product(spatial)
+  const count = n * sizeOf(spatial)
   const dBias = sumOverPlanes(g, dy, 'sum')
   const along = sumOverPlanes(g, g.mul(dy, x), 'sum')
   const dScale = g.mul(g.sub(along, g.mul(mean, dBias)), inverse)

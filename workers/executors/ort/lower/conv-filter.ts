@@ -1,6 +1,7 @@
+import { sizeOf } from '../../../graph/tensor.ts'
 import type { Emitter } from '../../../ops/emit.ts'
 import type { LowerContext } from '../lower.ts'
-import { fusedMatMul, geometryOf, offsetsOf, padSpatial, product, type Geometry } from './geometry.ts'
+import { fusedMatMul, geometryOf, offsetsOf, padSpatial, type Geometry } from './geometry.ts'
 
 /** A convolution's filter gradient with its static shapes at hand. X is [N, C, …], dY [N, M, …], W [M, C/g, k…]. */
 interface FilterGrad extends Geometry {
@@ -26,14 +27,14 @@ const isDepthwise = (f: FilterGrad) => f.group === f.xd[1] && f.wd[1] === 1 && f
 const isDense2d = (f: FilterGrad) => f.group === 1 && f.kernel.length === 2 && f.strides.every((s) => s === 1)
 
 /** Planes that are written, per image: memory, not arithmetic, is what these forms differ in. */
-const copiesByOffset = ({ kernel, xd }: FilterGrad) => 2 * product(kernel) * (xd[1] as number)
+const copiesByOffset = ({ kernel, xd }: FilterGrad) => 2 * sizeOf(kernel) * (xd[1] as number)
 const copiesByRows = ({ kernel: [kh = 1, kw = 1], xd, yd }: FilterGrad) =>
   kh * (xd[1] as number) + 2 * kw * (yd[1] as number)
 
 const candidates: readonly { readonly fits: (f: FilterGrad) => boolean; readonly write: (f: FilterGrad) => string }[] =
   [
     { fits: isDepthwise, write: depthwise },
-    { fits: (f) => f.group === 1 && product(f.kernel) === 1 && unpadded(f), write: pointwise },
+    { fits: (f) => f.group === 1 && sizeOf(f.kernel) === 1 && unpadded(f), write: pointwise },
     { fits: (f) => isDense2d(f) && copiesByRows(f) < copiesByOffset(f), write: rowsTimesColumns },
   ]
 
@@ -51,7 +52,7 @@ function pointwise(f: FilterGrad): string {
           axes.map((a) => xd[a] as number),
           axes.map((a) => strides[a - 2] as number),
         )
-  const area = product(yd.slice(2))
+  const area = sizeOf(yd.slice(2))
   const flatX = g.reshape(picked, [xd[0] as number, xd[1] as number, area])
   const flatY = g.reshape(dy, [yd[0] as number, yd[1] as number, area])
   return g.reshape(sumOverBatch(g, fusedMatMul(g, flatY, flatX, { transB: 1 })), wd)
@@ -60,7 +61,7 @@ function pointwise(f: FilterGrad): string {
 /** Sums [N, A, B] over N. Flat, so that onnxruntime reduces rows of a matrix. */
 function sumOverBatch(g: Emitter, a: string): string {
   const [n, ...rest] = g.dims(a) as [number, ...number[]]
-  return g.reshape(g.sum(g.reshape(a, [n, product(rest)]), [0], false), rest)
+  return g.reshape(g.sum(g.reshape(a, [n, sizeOf(rest)]), [0], false), rest)
 }
 
 /** One plane of X for every kernel offset, stacked on channels, times dY, per image: k² copies, then one product. */
@@ -68,7 +69,7 @@ function perOffset(f: FilterGrad): string {
   const { g, dy, xd, yd, wd, kernel, group } = f
   const [n, m] = yd as [number, number]
   const channels = (xd[1] as number) / group
-  const area = product(yd.slice(2))
+  const area = sizeOf(yd.slice(2))
   const padded = padSpatial(g, f.x, f.before, f.after)
   const planes = offsetsOf(kernel).map((offset) => {
     const plane = window(f, padded, offset)
@@ -78,7 +79,7 @@ function perOffset(f: FilterGrad): string {
   const rows = g.reshape(dy, [n, group, m / group, area])
   const grads = sumOverBatch(g, fusedMatMul(g, rows, columns, { transB: 1 }))
   // [g, M/g, k²·C/g] → [M, C/g, k…]
-  const apart = g.reshape(grads, [m, product(kernel), channels])
+  const apart = g.reshape(grads, [m, sizeOf(kernel), channels])
   return g.reshape(g.transpose(apart, [0, 2, 1]), wd)
 }
 
@@ -147,5 +148,5 @@ function depthwise(f: FilterGrad): string {
     kernel.map(() => 0),
     kernel,
   )
-  return g.reshape(g.sum(g.reshape(trimmed, [n, c * product(kernel)]), [0], false), wd)
+  return g.reshape(g.sum(g.reshape(trimmed, [n, c * sizeOf(kernel)]), [0], false), wd)
 }

@@ -1,7 +1,8 @@
+import { sizeOf } from '../../../graph/tensor.ts'
 import type { Emitter } from '../../../ops/emit.ts'
 import type { LowerContext } from '../lower.ts'
 import { blockedConv, isBlockable } from './blocked.ts'
-import { geometryOf, product, type Geometry } from './geometry.ts'
+import { geometryOf, type Geometry } from './geometry.ts'
 
 /**
  * The gradient of a convolution with respect to its input. At stride 1 it is a convolution of dY with the kernel
@@ -17,7 +18,7 @@ export function convInputGrad({ g, node, attr, block }: LowerContext): string[] 
     return [flippedConv(g, { x: dy, w: flipped, geometry: { ...geometry, ...full }, output: xd, block })]
   }
   const unpadded = [...geometry.before, ...geometry.after].every((p) => p === 0)
-  if (product(geometry.kernel) === 1 && geometry.group === 1 && unpadded) {
+  if (sizeOf(geometry.kernel) === 1 && geometry.group === 1 && unpadded) {
     return [pointwiseStrided(g, dy, w, xd, geometry)]
   }
   return [transposed(g, dy, w, xd, yd, geometry)]

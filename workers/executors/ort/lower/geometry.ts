@@ -60,8 +60,6 @@ export function padSpatial(g: Emitter, a: string, before: readonly number[], aft
   return g.pad(a, [...lead, ...before, ...lead, ...after])
 }
 
-export const product = (values: readonly number[]): number => values.reduce((n, v) => n * v, 1)
-
 /** Batched matrix product with transposes folded in: onnxruntime's own operator, no copies. */
 export function fusedMatMul(g: Emitter, a: string, b: string, options: { transA?: 0 | 1; transB?: 0 | 1 }): string {
   const [out = ''] = g.node('com.microsoft', 'FusedMatMul', [a, b], options)

@@ -2,7 +2,7 @@ import type { Graph } from '../../../graph/graph.ts'
 import { f32, sizeOf } from '../../../graph/tensor.ts'
 import { COMPOSITES } from '../../../ops/composites.ts'
 import type { LowerContext } from '../lower.ts'
-import { geometryOf, product, type Geometry } from './geometry.ts'
+import { geometryOf, type Geometry } from './geometry.ts'
 
 /** The value that holds a max-pool's indices, once `withIndices` has asked for it. */
 const indicesOf = (y: string): string => `${y}.indices`
@@ -45,8 +45,8 @@ export function averagePoolGrad({ g, node, attr }: LowerContext): string[] {
   const { strides, dilations, before, after } = geometry
   const counts = windowCounts(geometry, xd, yd, Boolean(attr['count_include_pad']))
   const shares = g.div(dy, g.constant('window_counts', f32(counts, [1, 1, ...yd.slice(2)])))
-  const planes = g.reshape(shares, [product(xd.slice(0, 2)), 1, ...yd.slice(2)])
-  const ones = g.constant('window_ones', f32(Array<number>(product(kernel)).fill(1), [1, 1, ...kernel]))
+  const planes = g.reshape(shares, [sizeOf(xd.slice(0, 2)), 1, ...yd.slice(2)])
+  const ones = g.constant('window_ones', f32(Array<number>(sizeOf(kernel)).fill(1), [1, 1, ...kernel]))
   const output_padding = kernel.map((k, i) => {
     const covered = ((yd[i + 2] as number) - 1) * (strides[i] as number) + (k - 1) * (dilations[i] as number) + 1
     return (xd[i + 2] as number) - (covered - (before[i] as number) - (after[i] as number))

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../../graph/tensor.ts'
 import { mapBinary, mapUnary } from '../map.ts'
 import type { Call, Kernel, Kernels } from '../call.ts'
 import { broadcastTo, concat, transpose } from '../iterate.ts'
@@ -138,7 +139,7 @@ function simplifiedLayerNormalization(call: Call): NdArray[] {
   const x = call.input(0)
   const axis = call.number('axis', -1)
   const at = axis < 0 ? axis + x.dims.length : axis
-  const width = x.dims.slice(at).reduce((a, b) => a * b, 1)
+  const width = sizeOf(x.dims.slice(at))
   const { y, inverse } = normalizeRows(x, width, call.number('epsilon', 1e-5), false, call.input(1))
   return [
     y,
