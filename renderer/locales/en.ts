@@ -2,6 +2,7 @@ import { shell } from './en/shell.ts'
 import { projects } from './en/projects.ts'
 import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
+import { kit } from './en/kit.ts'
 
 /** Every phrase of the screens in English; zh-CN.ts has the same keys, and a test compares the two. */
 export const en = {
@@ -9,4 +10,5 @@ export const en = {
   ...projects,
   ...runs,
   ...settings,
+  ...kit,
 }

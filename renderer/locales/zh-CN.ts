@@ -2,6 +2,7 @@ import { shell } from './zh-CN/shell.ts'
 import { projects } from './zh-CN/projects.ts'
 import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
+import { kit } from './zh-CN/kit.ts'
 import type { Messages } from './phrases.ts'
 
 /** 简体中文。键与 en.ts 相同；指标名、算子名不翻译。 */
@@ -10,4 +11,5 @@ export const zhCN: Messages = {
   ...projects,
   ...runs,
   ...settings,
+  ...kit,
 }

@@ -1,0 +1,27 @@
+/** Words of the charts that are no curves. */
+export const kit = {
+  kit: {
+    save: 'Save as {kind}',
+    saveOf: '{kind} of {title}',
+    hint: 'Arrow keys move from one value to the next, Enter chooses it.',
+    name: 'Name',
+    point: '{name}: {x}, {y}',
+    front: 'Place',
+    onFront: 'no other beats it',
+    sweet: 'sweet spot',
+    noLimit: 'without a limit',
+    limit: 'Limit of {name}',
+    scatterSummary: '{title}: {n} points. {best}',
+    noBest: 'None keeps the limits.',
+    notJudged: 'No best one: the points cannot be compared fairly.',
+    bar: '{label}: {values}',
+    barSummary: '{title}: {n} rows, {series}.',
+    bin: '{from} to {to}: {counts}',
+    count: 'count',
+    from: 'From',
+    to: 'To',
+    histogramSummary: '{title}: {n} values from {from} to {to}.',
+    corner: '{row}, against {column}',
+    parallelSummary: '{title}: {n} lines across {axes}.',
+  },
+} as const
