@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { count, duration, integer, table } from './format.ts'
-import { compute, json, whole, type Options } from './running.ts'
+import { compute, json, number, whole, type Options } from './running.ts'
 import { callWorker } from './session.ts'
 import { measuredTable } from './show.ts'
 import { losses, pair } from './distill.ts'
@@ -22,6 +22,17 @@ export function addStudents(program: Command): void {
     .action((model: string, o: Options) =>
       callWorker('students', { model, batch: o['batch'], runs: o['runs'], threads: o['threads'] }, o, gallery),
     )
+  compute(program.command('synthesize <model>').description('make unlabelled samples for a model without its data'))
+    .option('--samples <n>', 'how many', whole)
+    .option('--method <name>', 'statistics: noise changed to fit its batch normalizations; noise: as it is')
+    .option('--batch <n>', 'samples whose statistics are compared together', whole)
+    .option('--iterations <n>', 'steps for each batch', whole)
+    .option('--lr <rate>', 'learning rate of the samples', number)
+    .option('--class-weight <w>', 'how much samples are to be of classes', number)
+    .option('--smoothness <w>', 'how much neighbouring pixels are to be alike', number)
+    .option('--seed <n>', 'seed of the noise', whole, 42)
+    .requiredOption('-o, --output <folder>', 'where the samples go; use it as --data then')
+    .action((model: string, o: Options) => callWorker('synthesize', { model, ...o }, o, synthesized))
   json(program.command('pairing <teacher> <student>').description('the layers of both nets, and which are compared'))
     .option('--loss <terms>', 'the losses that compare them', losses, ['hint', 'at'])
     .option('--pair <student=teacher>', 'layers to compare (repeatable)', pair)
@@ -40,6 +51,22 @@ function made(report: Report): string {
     measuredTable([{ ...measured, label: 'student' }]),
     `written to ${String(report['output'])}; its weights are the teacher's where they could be, distil it now`,
   ].join('\n')
+}
+
+function synthesized(report: Report): string {
+  const { samples, dims, output, layers, distance } = report as unknown as Synthesized
+  const made = `${samples} samples of ${dims.join('×')} in ${output}; use them with --data ${output}`
+  if (!distance) return `${made}\nnoise says little of what the model was made for: real unlabelled inputs are better`
+  const fit = `distance of the statistics of ${layers} layers: ${distance.before.toPrecision(3)} → ${distance.after.toPrecision(3)}`
+  return [made, fit, 'they are weak: real unlabelled inputs, if there are any, teach better'].join('\n')
+}
+
+interface Synthesized {
+  readonly samples: number
+  readonly dims: readonly number[]
+  readonly output: string
+  readonly layers: number
+  readonly distance?: { readonly before: number; readonly after: number }
 }
 
 interface Made {

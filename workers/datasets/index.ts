@@ -1,4 +1,5 @@
 export { addDataset, type Added, type AddOptions } from './add.ts'
+export { writeNpy } from './formats/npy.ts'
 export { evaluationLoader, Loader, type Batch, type LoaderOptions } from './loader.ts'
 export { PREPROCESSING, preprocessingFor, withPreprocessing } from './metadata.ts'
 export { modelInput, preprocessorFor, type ModelInput } from './model-input.ts'

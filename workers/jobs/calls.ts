@@ -32,6 +32,7 @@ import { replayCall } from './replay.ts'
 import { runRecipe } from './run.ts'
 import { selfTest } from './self-test.ts'
 import { pairingCall, studentCall, studentsCall } from './student.ts'
+import { synthesizeCall } from './synthesize.ts'
 import type { Listener } from './journal.ts'
 
 export interface CallEnvironment {
@@ -73,6 +74,7 @@ const handlers: Handlers = {
   student: studentCall,
   students: studentsCall,
   pairing: pairingCall,
+  synthesize: synthesizeCall,
   pack: packCall,
   unpack: unpackCall,
   datasets: () =>

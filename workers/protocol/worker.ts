@@ -173,6 +173,23 @@ export type StudentRequest = z.input<typeof StudentRequest>
 export const StudentsRequest = MeasureRequest.extend({ seed: z.number().int().default(42) })
 export type StudentsRequest = z.input<typeof StudentsRequest>
 
+/** Makes unlabelled samples for a model without data: noise, or noise that fits its batch normalizations. */
+export const SynthesizeRequest = Compute.extend({
+  model: Reference,
+  /** A folder; made when new. It is a data set then. */
+  output: z.string().min(1),
+  samples: z.number().int().min(1).max(1_000_000).default(1024),
+  method: z.enum(['statistics', 'noise']).default('statistics'),
+  /** Samples whose statistics are compared together. */
+  batch: z.number().int().min(2).default(64),
+  iterations: z.number().int().min(1).default(300),
+  lr: z.number().positive().default(0.1),
+  classWeight: z.number().min(0).default(0.1),
+  smoothness: z.number().min(0).default(0.01),
+  seed: z.number().int().default(42),
+})
+export type SynthesizeRequest = z.input<typeof SynthesizeRequest>
+
 /** The layers of two nets, and which of them losses would compare. */
 export const PairingRequest = z.object({
   teacher: Reference,
@@ -256,6 +273,7 @@ export const calls = {
   student: StudentRequest,
   students: StudentsRequest,
   pairing: PairingRequest,
+  synthesize: SynthesizeRequest,
   pack: PackRequest,
   unpack: UnpackRequest,
   datasets: z.object({}),

@@ -77,6 +77,15 @@ export function commonSize(student: readonly number[], teacher: readonly number[
   return divides ? smaller : undefined
 }
 
+const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
+
+/** The largest size that divides both in each direction; undefined where only the mean of larger maps is left. */
+export function sharedSize(a: readonly number[], b: readonly number[]): readonly number[] | undefined {
+  const shared = a.map((d, i) => divisor(d, b[i] as number))
+  const isMean = shared.every((d) => d === 1) && ![a, b].some((dims) => dims.every((d) => d === 1))
+  return isMean ? undefined : shared
+}
+
 export const misfit = (term: string, what: string, student: readonly number[], teacher: readonly number[]) =>
   new AlambicError('distil.shape', `${term}: ${what}`, {
     subject: term,

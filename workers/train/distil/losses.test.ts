@@ -167,6 +167,33 @@ describe('losses inside the nets', () => {
     expect(await lossOf(relation.angleRelation, s, t)).toBeCloseTo(0.00074448, 7)
   })
 
+  test('contrast: each sample is told from the K others of its batch', async () => {
+    // Unit rows (1, 0) and (0, 1): e is exp(1) on the diagonal of the first, exp(0) beside it; τ = 1, K = 1.
+    const own = side([2, 2], 3, 0, 0, 2)
+    const mean = (2 * Math.E + 2) / 4
+    const h = (e: number) => e / (e + mean)
+    const perSample = -(Math.log(h(Math.E)) + Math.log(1 - h(1)))
+    const build: Build = (g, x, y) => relation.contrast(g, x, y, 1, g.scalar(mean, 'f32'))
+    expect(await lossOf(build, own, own)).toBeCloseTo(2 * perSample, 6)
+    const swapped = -(Math.log(h(1)) + Math.log(1 - h(Math.E)))
+    expect(await lossOf(build, own, side([2, 2], 0, 1, 1, 0))).toBeCloseTo(2 * swapped, 6)
+  })
+
+  test('contrast: the level of the noise carries no gradient', () => {
+    const own = side([3, 2], 1, 0.2, -0.3, 1, 0.5, 0.6)
+    const other = side([3, 2], 0.9, 0.1, 0.2, 1, 1, 0.4)
+    const dot = (a: number, b: number) => {
+      const [p, q] = [own.values.slice(2 * a, 2 * a + 2), other.values.slice(2 * b, 2 * b + 2)] as [number[], number[]]
+      const product = (x: number[], y: number[]) => x.reduce((sum, v, i) => sum + v * (y[i] as number), 0)
+      return product(p, q) / Math.sqrt(product(p, p) * product(q, q))
+    }
+    const mean = [0, 1, 2].flatMap((a) => [0, 1, 2].map((b) => Math.exp(dot(a, b)))).reduce((x, y) => x + y) / 9
+    const fixed = gradientOf((g, x, y) => relation.contrast(g, x, y, 1, g.scalar(mean, 'f32')), own, other)
+    gradientOf((g, x, y) => relation.contrast(g, x, y, 1), own, other).forEach((v, i) =>
+      expect(v).toBeCloseTo(fixed[i] as number, 6),
+    )
+  })
+
   test('relations do not change with scale and shift', async () => {
     const moved = side([3, 2], ...t.values.map((v) => 7 * v + 3))
     expect(await lossOf(relation.distanceRelation, moved, t)).toBeCloseTo(0, 10)
@@ -200,6 +227,7 @@ const all: readonly Shaped[] = [
   shaped('similarity', feature.similarityPreserving, [4, 3, 2], [4, 5]),
   shaped('flow', (g, s, t) => feature.flowDifference(g, [s, s], [t, t]), [2, 3, 2, 2]),
   shaped('distance relation', relation.distanceRelation, [4, 3], [4, 6]),
+  shaped('contrast relation', (g, s, t) => relation.contrast(g, s, t, 0.5, g.scalar(2, 'f32')), [4, 3], [4, 3]),
   shaped('angle relation', relation.angleRelation, [4, 3], [4, 6]),
 ]
 

@@ -2,7 +2,6 @@ import { AlambicError } from '../../protocol/errors.ts'
 import { merge } from '../../graph/merge.ts'
 import { extract } from '../../graph/extract.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { COMPOSITES } from '../../ops/composites.ts'
 import { Emitter } from '../../ops/emit.ts'
 import { upgrade } from '../../passes/index.ts'
 import { crossEntropy, klDivergence, type LossContext, type LossTerm } from '../losses.ts'
@@ -10,6 +9,7 @@ import { prepare } from '../prepare.ts'
 import { convolution, freshBias, freshWeight } from './adapters.ts'
 import { withFreshWeights } from '../../passes/student/fresh.ts'
 import { featurePoints, stagesOf, type FeaturePoint } from './points.ts'
+import { stopped } from './relation.ts'
 import { softenedKL } from './response.ts'
 import { inferTypes } from '../../ops/infer.ts'
 
@@ -26,9 +26,6 @@ interface Common {
   readonly seed: number
   readonly labelSmoothing?: number
 }
-
-/** A target that the nets compute themselves: no gradient goes into it. */
-export const stopped = (g: Emitter, value: string): string => g.node(COMPOSITES, 'StopGradient', [value])[0] as string
 
 /** A loss on one of several outputs of the training graph. */
 const on = (output: string, term: LossTerm, name: string, weight: number): LossTerm => ({

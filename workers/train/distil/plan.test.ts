@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Executor, Tensors } from '../../executors/executor.ts'
 import { ortCpu } from '../../executors/ort/executor.ts'
 import { referenceExecutor } from '../../executors/reference/index.ts'
+import { attributesOf } from '../../graph/attributes.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { parse } from '../../graph/parse.ts'
 import { gaussian, mulberry32 } from '../../graph/random.ts'
@@ -145,6 +146,18 @@ describe('a step with each term', () => {
     },
   )
 
+  test('crd embeds both sides and trains both embeddings', () => {
+    const planned = plan('crd')
+    const step = buildStep(planned.training, { losses: planned.losses, optimizer: optimizer('sgd') })
+    const own = step.parameters.slots.filter((slot) => slot.name.startsWith('distil.'))
+    expect(own.map(({ name, dims }) => [name, dims])).toEqual([
+      ['distil.crd.0.weight', [3, 128]],
+      ['distil.crd.0.bias', [128]],
+      ['distil.crd.0.teacher.weight', [6, 128]],
+      ['distil.crd.0.teacher.bias', [128]],
+    ])
+  })
+
   test.each(['hint', 'vid', 'fsp'] as const)('%s trains adapters that no export can see', (id) => {
     const planned = plan(id)
     const step = buildStep(planned.training, { losses: planned.losses, optimizer: optimizer('sgd') })
@@ -152,6 +165,34 @@ describe('a step with each term', () => {
     expect(own.length).toBeGreaterThan(0)
     expect([...student.initializers.keys()].some((name) => name.startsWith('distil.'))).toBe(false)
     expect(planned.pairing.some(({ between }) => between.includes('convolution 3 → 6'))).toBe(true)
+  })
+})
+
+describe('flows', () => {
+  const flowsOf = (id: 'lenet-5' | 'lenet-300-100', pairs?: { student: string; teacher: string }[]) => {
+    const graph = buildZoo(id).graph
+    return plan({ term: 'fsp', ...(pairs ? { pairs } : {}) }, graph, graph)
+  }
+
+  test('between layers whose sizes do not divide each other are compared at a size that divides both', () => {
+    const { training, losses } = flowsOf('lenet-5')
+    const { graph } = buildStep(training, { losses, optimizer: optimizer('sgd') })
+    const kernels = graph.nodes
+      .filter((n) => n.op === 'AveragePool')
+      .map((n) => JSON.stringify(attributesOf(n)['kernel_shape']))
+    // 24×24 → 12×12; 12×12 and 8×8 → 4×4.
+    expect([...new Set(kernels)].sort()).toEqual(['[2,2]', '[3,3]'])
+  })
+
+  test('between layers that share no size are refused with the sizes', () => {
+    const odd = withNoise(`graph (x: f32[N,2,7,7]) -> (z: f32[N,5]) opset 17 {
+      const w1: f32[3,2,1,1] = noise  const w2: f32[3,3,4,4] = noise  const w3: f32[5,48] = noise
+      a = Conv(x, w1)  b = Conv(a, w2)  f = Flatten(b)  z = Gemm(f, w3) {transB = 1}
+    }`)
+    const planned = plan('fsp', odd, odd)
+    expect(() => buildStep(planned.training, { losses: planned.losses, optimizer: optimizer('sgd') })).toThrow(
+      expect.objectContaining({ code: 'distil.shape', found: '7×7, 4×4' }),
+    )
   })
 })
 

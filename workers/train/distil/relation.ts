@@ -1,4 +1,5 @@
 import { f32 } from '../../graph/tensor.ts'
+import { COMPOSITES } from '../../ops/composites.ts'
 import type { Emitter } from '../../ops/emit.ts'
 import { flatRows, unitRows } from './feature.ts'
 
@@ -47,3 +48,24 @@ function angles(g: Emitter, feature: string): string {
 /** Relational distillation by angles (Park et al. 2019, eq. 9–10). Takes N³ numbers. */
 export const angleRelation = (g: Emitter, student: string, teacher: string): string =>
   huber(g, angles(g, student), angles(g, teacher))
+
+/** The values as they are, without a gradient: a target that the nets compute themselves. */
+export const stopped = (g: Emitter, value: string): string => g.node(COMPOSITES, 'StopGradient', [value])[0] as string
+
+/**
+ * Contrastive representation distillation among the samples of a batch (Tian, Krishnan & Isola 2020,
+ * arXiv:1910.10699, eq. 10, 18 and 19): a sample's two embeddings are told from those of different samples, with the
+ * student's as anchor and with the teacher's. h = e/(e + K·Z), e = exp(s·t/τ), for the K other samples; Z is the mean
+ * of e, as RepDistiller estimates it, but of this batch and without a gradient. Rows `[N, D]`, N > 1.
+ */
+export function contrast(g: Emitter, student: string, teacher: string, temperature: number, mean?: string): string {
+  const [n = 1] = g.dims(student)
+  const [s, t] = [unitRows(g, student), unitRows(g, teacher)]
+  const scores = g.div(g.matmul(s, g.transpose(t, [1, 0])), temperature)
+  const level = g.log(g.mul(mean ?? stopped(g, g.average(g.exp(scores))), n - 1))
+  // −log h = softplus(−u) and −log(1 − h) = softplus(u) for u = log(e/(K·Z)).
+  const logits = g.sub(scores, level)
+  const others = offDiagonal(g, n)
+  const signed = g.mul(logits, g.sub(g.mul(others, 2), 1))
+  return g.mul(g.total(g.softplus(signed)), 2 / n)
+}

@@ -1,8 +1,19 @@
 import { sizeOf } from '../../graph/tensor.ts'
 import { z } from 'zod'
+import { AlambicError } from '../../protocol/errors.ts'
 import type { Emitter } from '../../ops/emit.ts'
 import { crossEntropy, type LossContext } from '../losses.ts'
-import { commonSize, freshBias, misfit, pooledRows, pooledTo, regressor } from './adapters.ts'
+import {
+  commonSize,
+  freshBias,
+  freshWeight,
+  misfit,
+  pooledRows,
+  pooledTo,
+  projection,
+  regressor,
+  sharedSize,
+} from './adapters.ts'
 import * as feature from './feature.ts'
 import type { Pair, PairingMode } from './pairing.ts'
 import * as relation from './relation.ts'
@@ -125,26 +136,48 @@ function toAttention({ g, pair }: AdaptContext): Adapted {
   return { student: pooledTo(g, pair.student.value, size), text: sizes(s, size, 'as maps of attention') }
 }
 
-/** The flows between every two neighbouring pairs, the larger maps averaged to the size of the smaller. */
+/**
+ * The flows between every two neighbouring pairs. Yim et al. pool the larger maps to the size of the smaller; sizes
+ * that do not divide each other (LeNet-5's 12×12 and 8×8) are both averaged to the largest that divides them, 4×4.
+ * Maps that share no size but 1×1 have no flow to compare and are left out.
+ */
 function flows(g: Emitter, pairs: readonly Sides[]): string {
-  const losses = pairs.slice(1).map((second, i) => {
+  const losses = pairs.slice(1).flatMap((second, i) => {
     const first = pairs[i] as Sides
-    const size = commonSize(g.dims(first.student).slice(2), g.dims(second.student).slice(2))
-    if (!size)
-      throw misfit('fsp', 'two layers of the student differ in size', g.dims(second.student), g.dims(first.student))
+    const size = sharedSize(g.dims(first.student).slice(2), g.dims(second.student).slice(2))
+    if (!size) return []
     const at = (value: string) => pooledTo(g, value, size)
-    return feature.flowDifference(
-      g,
-      [at(first.student), at(second.student)],
-      [at(matched(g, first)), at(matched(g, second))],
-    )
+    const [s, t] = [[first.student, second.student].map(at), [first, second].map((pair) => at(matched(g, pair)))]
+    return [feature.flowDifference(g, s as [string, string], t as [string, string])]
   })
-  return losses.reduce((sum, value) => g.add(sum, value))
+  const [one, ...others] = losses
+  if (one === undefined) {
+    const sizes = pairs.map(({ student }) => g.dims(student).slice(2).join('×'))
+    throw new AlambicError('distil.shape', 'fsp: no two neighbouring layers of the student share a size', {
+      subject: 'fsp',
+      expected: 'maps whose sizes have a common divisor',
+      found: sizes.join(', '),
+      fix: 'Pair other layers (--pair student=teacher), or use a loss on one layer such as at or sp.',
+    })
+  }
+  return others.reduce((sum, value) => g.add(sum, value), one)
 }
 
 /** The teacher's maps at the size that the student's have by now. */
 const matched = (g: Emitter, { student, teacher }: Sides): string =>
   g.rank(teacher) === 4 ? pooledTo(g, teacher, g.dims(student).slice(2)) : teacher
+
+/**
+ * Two trained embeddings of one length. The teacher's is computed in the loss: a weight is trained where an operator
+ * reads it, and a change of sign, which its law does not notice, is one that no pass takes away.
+ */
+function toEmbeddings({ g, pair, name, seed }: AdaptContext, size: number): Adapted {
+  const length = pair.teacher.dims.reduce((n, d) => n * d, 1)
+  const student = projection(g, feature.flatRows(g, pair.student.value), size, { name, seed })
+  const weight = g.mul(freshWeight(g, `${name}.teacher.weight`, [length, size], length, seed), -1)
+  const bias = g.mul(freshBias(g, `${name}.teacher.bias`, size), -1)
+  return { student, extra: [weight, bias], text: `both embedded in ${size} numbers, trained` }
+}
 
 /** The tutorial's way: the longer teacher is averaged; else a regressor. */
 function toCosine(c: AdaptContext): Adapted {
@@ -319,6 +352,23 @@ export const terms = {
           g.mul(relation.distanceRelation(g, student, teacher), o.distance),
           g.mul(relation.angleRelation(g, student, teacher), o.angle),
         ),
+      ),
+  }),
+  crd: term({
+    title: 'Contrast: a sample told from the others of its batch',
+    source:
+      'Tian, Krishnan & Isola 2020, arXiv:1910.10699, eq. 10, 18 and 19, negatives from the batch; weight of RepDistiller',
+    needs: 'features',
+    weight: 0.8,
+    options: z.strictObject({
+      features: z.number().int().min(1).default(128).describe('Length of the embeddings that are compared'),
+      nce: z.number().positive().default(0.07).describe('τ: smaller ones look at the most similar samples only'),
+    }),
+    pairing: { mode: 'penultimate', pick: all },
+    adapt: (c, o) => toEmbeddings(c, o.features),
+    loss: ({ g, pairs }, o) =>
+      sumOver(g, pairs, ({ student, teacher, extra: [weight = '', bias = ''] }) =>
+        relation.contrast(g, student, g.add(g.matmul(feature.flatRows(g, teacher), weight), bias), o.nce),
       ),
   }),
   fsp: term({
