@@ -12,6 +12,8 @@ export const icons = {
   up: 'M6 15l6-6 6 6',
   down: 'M6 9l6 6 6-6',
   edit: 'M4 20h4L19 9l-4-4L4 16z',
+  plus: 'M12 5v14M5 12h14',
+  minus: 'M5 12h14',
   search: 'M10.5 4a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM15.5 15.5L20 20',
 } as const
 

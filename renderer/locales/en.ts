@@ -1,4 +1,5 @@
 import { shell } from './en/shell.ts'
+import { graph } from './en/graph.ts'
 import { projects } from './en/projects.ts'
 import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
@@ -11,4 +12,5 @@ export const en = {
   ...runs,
   ...settings,
   ...kit,
+  ...graph,
 }

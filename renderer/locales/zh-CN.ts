@@ -1,4 +1,5 @@
 import { shell } from './zh-CN/shell.ts'
+import { graph } from './zh-CN/graph.ts'
 import { projects } from './zh-CN/projects.ts'
 import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
@@ -12,4 +13,5 @@ export const zhCN: Messages = {
   ...runs,
   ...settings,
   ...kit,
+  ...graph,
 }

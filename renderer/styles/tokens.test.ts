@@ -33,6 +33,8 @@ const pairs: [string, string, number][] = [
   ...['s1', 's2', 's3', 's4', 's5', 's6'].flatMap((line) =>
     surfaces.map((on): [string, string, number] => [line, on, 3]),
   ),
+  ...[1, 2, 3, 4, 5].map((step): [string, string, number] => ['text', `heat${step}`, 4.5]),
+  ...[1, 2, 3, 4, 5, 6].map((i): [string, string, number] => ['text', `s${i}-fill`, 4.5]),
   ['field-line', 'surface', 3],
   ['on-accent', 'accent', 4.5],
   ['on-accent', 'accent-strong', 4.5],

@@ -1,0 +1,20 @@
+export const graph = {
+  graph: {
+    nodes: '{n} node | {n} nodes',
+    search: 'Find a node',
+    found: '{n} found | {n} found',
+    foundAt: '{at} of {n}',
+    zoomIn: 'Zoom in',
+    zoomOut: 'Zoom out',
+    fit: 'Fit',
+    openAll: 'Open all',
+    closeAll: 'Fold all',
+    save: 'Save the drawing as {format}',
+    open: 'open',
+    closed: 'folded',
+    layingOut: 'Laying out …',
+    failed: 'The graph could not be laid out: {why}',
+    summary: '{title}: {nodes}, drawn as {boxes} boxes',
+    keys: 'Arrow keys go from box to box, Enter opens or folds a group, Backspace folds the one around it, plus and minus zoom, 0 fits all, Shift with an arrow key moves the view. The table of layers lists the same.',
+  },
+}
