@@ -9,6 +9,7 @@ import type { Host } from './host.ts'
 import { pointOf } from './points.ts'
 import { hello } from './hello.ts'
 import { inOwnProcess } from './jobs.ts'
+import { inspector } from './inspector.ts'
 import { branchRun, checkRun, cloneRun, createRun } from './new-run.ts'
 import type { RunEntry } from './run.ts'
 
@@ -68,6 +69,7 @@ export const handlers: Handlers = {
     return renamed
   },
   deleteModel: async (host, { project, model }) => deleteModel(host, project, model),
+  ...inspector,
   datasets: async (host, { project }) => host.project(project).datasets(),
   removeDataset: async (host, { project, dataset }) => {
     const found = host.project(project)

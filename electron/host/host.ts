@@ -42,6 +42,8 @@ export class Host {
   readonly supervisor: Supervisor
   readonly jobs: Jobs
   readonly service = new ServiceWorker()
+  /** Another one for questions about models, which may be large. */
+  readonly inspector = new ServiceWorker()
   readonly uploads: Uploads
   readonly tickets = new Tickets()
   readonly paths: PathGuard
@@ -309,7 +311,7 @@ export class Host {
     this.#watch.close()
     this.jobs.cancelAll()
     await this.supervisor.close()
-    await this.service.close()
+    await Promise.all([this.service.close(), this.inspector.close()])
     for (const project of this.projects.values()) project.release()
     this.hub.close()
   }

@@ -44,12 +44,14 @@ function materials(project: ProjectFolder, plan: Pick<Plan, 'model' | 'data'>): 
           reference: project.models.path(plan.model.model),
           notes: { name: project.models.get(plan.model.model).name, model: plan.model.model },
         }
-  const data =
-    plan.data.kind === 'named' ? { reference: plan.data.id, name: plan.data.id } : ownData(project, plan.data.dataset)
+  const data = dataOf(project, plan.data)
   return { model: model.reference, data: data.reference, names: { model: model.notes, data: { name: data.name } } }
 }
 
-function ownData(project: ProjectFolder, dataset: string): { reference: string; name: string } {
+/** What a choice of data stands for: a name that workers know, or a data set of the project. */
+export function dataOf(project: ProjectFolder, choice: Plan['data']): { reference: string; name: string } {
+  if (choice.kind === 'named') return { reference: choice.id, name: choice.id }
+  const { dataset } = choice
   const entry = project.file.datasets.find((one) => one.dataset === dataset)
   if (entry) return { reference: project.datasetPath(entry), name: entry.name }
   throw new AlambicError('data.unknown', 'there is no such data set in this project', { subject: dataset })

@@ -1,4 +1,4 @@
-import { saveBlob } from '../rpc/save.ts'
+import { fileName, saveBlob, saveText } from '../charts/files.ts'
 import { canvasPen } from './canvas-pen.ts'
 import { paint, type Picture } from './paint.ts'
 import { svgOf } from './svg.ts'
@@ -8,7 +8,7 @@ const MOST_PIXELS = 8192
 const MARGIN = 20
 
 export function saveSvg(picture: Picture, title: string): void {
-  saveBlob(new Blob([svgOf(picture, title)], { type: 'image/svg+xml' }), `${title}.svg`)
+  saveText(svgOf(picture, title), fileName(title, 'svg'), 'image/svg+xml')
 }
 
 /** The whole graph at twice its size, or as large as can be. */
@@ -24,5 +24,5 @@ export async function savePng(picture: Picture, title: string): Promise<void> {
   context.setTransform(scale, 0, 0, scale, MARGIN * scale, MARGIN * scale)
   const whole = { left: 0, top: 0, right: scene.width, bottom: scene.height }
   paint(canvasPen(context, theme.font), picture, whole, 1)
-  saveBlob(await paper.convertToBlob({ type: 'image/png' }), `${title}.png`)
+  saveBlob(await paper.convertToBlob({ type: 'image/png' }), fileName(title, 'png'))
 }

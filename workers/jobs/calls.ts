@@ -17,6 +17,15 @@ import { writeModel } from '../onnx/index.ts'
 import { assess, type Assessment } from '../measure/assess.ts'
 import { evaluate } from '../measure/accuracy.ts'
 import { inspectModel, modelText } from './inspect.ts'
+import {
+  activationsCall,
+  layerTimesCall,
+  nodeCall,
+  noiseCall,
+  reachCall,
+  sheetCall,
+  weightsCall,
+} from './inspector/index.ts'
 import { builtins } from '../recipes/builtin.ts'
 import { openModel, openWithFiles, zooReference } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
@@ -64,6 +73,13 @@ const handlers: Handlers = {
     const more = { ...(text ? { text: modelText(opened) } : {}), ...(groups ? { pruning: groupsReport(opened) } : {}) }
     return { model, ...inspectModel(opened), externalFiles, ...more }
   },
+  sheet: sheetCall,
+  node: nodeCall,
+  weights: weightsCall,
+  noise: noiseCall,
+  reach: reachCall,
+  layerTimes: layerTimesCall,
+  activations: activationsCall,
   compare: compareCall,
   prune: pruneCall,
   optimize: async (request, { executor, listener, stopping, leaving }) =>

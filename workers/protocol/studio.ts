@@ -11,6 +11,7 @@ export * from './studio/machine.ts'
 export * from './studio/names.ts'
 export * from './studio/project.ts'
 export * from './studio/run.ts'
+export * from './studio/sheet.ts'
 export * from './studio/wire.ts'
 
 /*

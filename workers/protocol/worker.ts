@@ -104,6 +104,30 @@ export const InspectRequest = z.object({
 })
 export type InspectRequest = z.input<typeof InspectRequest>
 
+/** A model in columns, for a screen. */
+export const SheetRequest = z.object({ model: Reference })
+
+/** One node of it, by its place. */
+export const NodeRequest = SheetRequest.extend({ node: z.number().int().min(0) })
+
+/** The distribution of a constant's elements, also of each slice of an axis. */
+export const WeightsRequest = SheetRequest.extend({ tensor: z.string(), axis: z.number().int().min(0).default(0) })
+
+/** How long each node takes inside a run of the whole. */
+export const LayerTimesRequest = Compute.extend({
+  model: Reference,
+  batch: z.number().int().min(1).default(1),
+  runs: z.number().int().min(3).default(30),
+})
+
+/** How the outputs of one node are distributed over samples. */
+export const ActivationsRequest = Compute.extend({
+  model: Reference,
+  node: z.number().int().min(0),
+  data: Reference,
+  samples: z.number().int().min(1).max(4096).default(64),
+})
+
 export const CompareRequest = Compute.extend({
   models: z.array(Reference).min(2),
   data: Reference.optional(),
@@ -265,6 +289,13 @@ export const calls = {
   evaluate: EvaluateRequest,
   measure: MeasureRequest,
   inspect: InspectRequest,
+  sheet: SheetRequest,
+  node: NodeRequest,
+  weights: WeightsRequest,
+  noise: SheetRequest,
+  reach: SheetRequest,
+  layerTimes: LayerTimesRequest,
+  activations: ActivationsRequest,
   compare: CompareRequest,
   prune: PruneRequest,
   optimize: OptimizeRequest,

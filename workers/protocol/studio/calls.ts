@@ -22,12 +22,23 @@ import type {
   SamplesReport,
   Written,
 } from './run.ts'
+import type {
+  Activations,
+  LayerTimes,
+  ModelReach,
+  ModelSheet,
+  NodeFacts,
+  WeightHistogram,
+  WeightNoise,
+} from './sheet.ts'
 
 const nothing = z.strictObject({})
 const project = z.strictObject({ project: ProjectId })
 const run = z.strictObject({ run: RunKey })
 const count = z.int().min(0)
 const checkpoint = run.extend({ checkpoint: CheckpointId })
+
+const model = project.extend({ model: ModelId })
 
 /** What was dropped: a path that the desktop shell gave or that is under a chosen root, or a finished upload. */
 const Source = z.discriminatedUnion('kind', [
@@ -123,6 +134,28 @@ export const studioCalls = {
   renameModel: project.extend({ model: ModelId, name: Title }),
   /** Removes a model that no other and no run was made from. */
   deleteModel: project.extend({ model: ModelId }),
+  /** A model in columns, one row per node. The process that answers keeps the model open for the next questions. */
+  modelSheet: model,
+  modelNode: model.extend({ node: count }),
+  /** The distribution of a constant's elements, also along an axis. */
+  modelWeights: model.extend({ tensor: z.string().max(10_000), axis: count.default(0) }),
+  /** What rounding each layer's weights would cost, without data. */
+  modelNoise: model,
+  /** Which nodes each method can touch and why not the others; coupling groups. */
+  modelReach: model,
+  /** Runs the model and tells how long each node takes. */
+  modelTimes: model.extend({
+    job: JobId,
+    batch: z.int().min(1).max(1024).default(1),
+    runs: z.int().min(3).max(1000).default(30),
+  }),
+  /** Runs samples through the model and counts what a node puts out. */
+  modelActivations: model.extend({
+    job: JobId,
+    node: count,
+    data: DataChoice,
+    samples: z.int().min(1).max(4096).default(64),
+  }),
   datasets: project,
   removeDataset: project.extend({ dataset: DatasetId }),
   catalog: project,
@@ -215,6 +248,13 @@ export interface StudioResults {
   models: readonly ModelInfo[]
   renameModel: ModelInfo
   deleteModel: { readonly bytes: number }
+  modelSheet: ModelSheet
+  modelNode: NodeFacts
+  modelWeights: WeightHistogram
+  modelNoise: WeightNoise
+  modelReach: ModelReach
+  modelTimes: LayerTimes
+  modelActivations: Activations
   datasets: readonly DatasetInfo[]
   removeDataset: { readonly removed: boolean }
   catalog: Catalog
