@@ -9,6 +9,7 @@ import { addPacking } from './pack.ts'
 import { addReplay } from './replay.ts'
 import { addQuantizing } from './quantize.ts'
 import { addPruning } from './prune.ts'
+import { addSpecializing } from './specialize.ts'
 import { compute, data, json, oneStep, run, running, training, whole, type Options } from './running.ts'
 import { added, asList, asText, comparison, inspection } from './show.ts'
 
@@ -78,6 +79,7 @@ function commands(): Command {
   addMeasurements(program)
   addFactorizing(program)
   addPacking(program)
+  addSpecializing(program)
   addReplay(program)
   addOptimizing(program)
   addQuantizing(program)

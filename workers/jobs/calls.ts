@@ -40,6 +40,7 @@ import { optimizeCall } from './optimize.ts'
 import { replayCall } from './replay.ts'
 import { runRecipe } from './run.ts'
 import { selfTest } from './self-test.ts'
+import { specializeCall } from './specialize.ts'
 import { pairingCall, studentCall, studentsCall } from './student.ts'
 import { synthesizeCall } from './synthesize.ts'
 import type { Listener } from './journal.ts'
@@ -87,6 +88,7 @@ const handlers: Handlers = {
   replay: async (request, { executor, listener, stopping, leaving }) =>
     replayCall(request, { executor: await executor(), listener, stopping, leaving }),
   factorize: factorizeCall,
+  specialize: specializeCall,
   student: studentCall,
   students: studentsCall,
   pairing: pairingCall,

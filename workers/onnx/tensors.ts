@@ -254,8 +254,13 @@ export function writeTensor(out: Writer, tensor: Tensor, tensorName = '', place?
   } else if (tensor.dtype !== 'string') {
     out.bytes(9, tensor.bytes)
   }
-  for (const field of tensor.unknownFields ?? []) out.raw(field)
+  // A tensor that was in an attribute keeps the name it had there; as an initializer it has another.
+  const kept = (tensor.unknownFields ?? []).filter((field) => tensorName === '' || field[0] !== NAME_TAG)
+  for (const field of kept) out.raw(field)
 }
+
+/** Field 8, wire type 2. */
+const NAME_TAG = (8 << 3) | 2
 
 /** One StringStringEntryProto. */
 export function writeEntry(out: Writer, field: number, key: string, value: string): void {

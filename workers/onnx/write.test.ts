@@ -96,3 +96,10 @@ test('a small model goes to a runtime as bytes', async () => {
   expect(decodeModel(staged as Uint8Array).graph.initializers.size).toBe(5)
   expect(readdirSync(folder)).toEqual([])
 })
+
+test('a tensor that had a name in an attribute has its new one as an initializer', () => {
+  // TensorProto.name, as the reader keeps it: field 8, "old".
+  const named: Tensor = { ...ramp(3), unknownFields: [Uint8Array.of(0x42, 3, 0x6f, 0x6c, 0x64)] }
+  const again = decodeModel(encodeModel(withWeights(named)))
+  expect([...again.graph.initializers.keys()]).toEqual(['w0'])
+})

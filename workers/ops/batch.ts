@@ -145,10 +145,26 @@ function checkOutputs(before: Graph, after: Graph, old: Dim): void {
   before.outputs.forEach((value, i) => {
     const shape = asTensor(after.outputs[i]?.type)?.shape
     if (axis0(value) !== old || !shape || shape.length === 0 || hasBatch(shape[0]) || shape[0] === '?') return
+    const at = whereLost(after, value.name)
     throw fixed(
-      `the batch size cannot be changed: output "${value.name}" does not follow it`,
+      `the batch size cannot be changed: output "${value.name}" does not follow it${
+        at ? `, because ${nodeLabel(at)} has the old one built in` : ''
+      }`,
       'axis 0 to be the batch',
       spellShape(shape),
     )
   })
+}
+
+/** The last node on the way to an output that still reads the batch but no longer gives it. */
+function whereLost(graph: Graph, output: string): Node | undefined {
+  const follows = (value: string) => hasBatch(asTensor(graph.type(value))?.shape?.[0])
+  const seen = new Set([output])
+  for (const value of seen) {
+    const node = graph.producer(value)
+    if (!node) continue
+    if (node.inputs.some(follows)) return node
+    for (const input of node.inputs) if (input !== '') seen.add(input)
+  }
+  return undefined
 }

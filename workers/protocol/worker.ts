@@ -183,6 +183,19 @@ export const FactorizeRequest = Compute.extend({
   seed: z.number().int().default(42),
 })
 export type FactorizeRequest = z.input<typeof FactorizeRequest>
+/** Makes a model for one way of using it. */
+export const SpecializeRequest = z.object({
+  model: Reference,
+  output: z.string(),
+  /** Inputs that get one number for good. */
+  inputs: z.record(z.string(), z.number()).default({}),
+  /** Symbolic sizes that become numbers. */
+  dims: z.record(z.string(), z.number().int().min(0)).default({}),
+  /** Axis 0 of the data: a number, or a name for any. */
+  batch: z.union([z.number().int().min(1), z.string().min(1)]).optional(),
+})
+export type SpecializeRequest = z.input<typeof SpecializeRequest>
+
 /** Makes a student of a teacher's own graph. */
 export const StudentRequest = Compute.extend({
   model: Reference,
@@ -301,6 +314,7 @@ export const calls = {
   optimize: OptimizeRequest,
   replay: ReplayRequest,
   factorize: FactorizeRequest,
+  specialize: SpecializeRequest,
   student: StudentRequest,
   students: StudentsRequest,
   pairing: PairingRequest,

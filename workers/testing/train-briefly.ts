@@ -16,6 +16,8 @@ export interface BriefOptions {
   readonly steps?: number
   readonly lr?: number
   readonly frozenBatchNorm?: boolean
+  /** What some inputs get instead of random numbers. */
+  readonly feeds?: Tensors
 }
 
 export interface BriefTraining {
@@ -38,7 +40,7 @@ export async function trainBriefly(model: Graph, options: BriefOptions = {}): Pr
   const program = await ortCpu.compile(step.graph, { state: step.state, threads: 1 })
   try {
     await program.writeState(Object.fromEntries(step.state.map((slot) => [slot.input, slot.initial])))
-    const feeds = feedsOf(step)
+    const feeds = { ...feedsOf(step), ...options.feeds }
     const losses: number[] = []
     for (let i = 1; i <= steps; i++) {
       const { [METRICS]: metrics } = await program.run({ ...feeds, ...step.hyper(i, lr) })

@@ -1,5 +1,5 @@
 import { AlambicError } from '../protocol/errors.ts'
-import type { Graph } from '../graph/graph.ts'
+import type { Graph, Node } from '../graph/graph.ts'
 import { arrayOf, sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
 import type { Emitter } from '../ops/emit.ts'
 
@@ -166,6 +166,20 @@ const carriers: ReadonlySet<string> = new Set([
   'Slice',
 ])
 
+/** Constants, and what carriers and Concat make of nothing but constants: weights that an exporter put together. */
+function weightsOf(graph: Graph): ReadonlySet<string> {
+  const known = constants.get(graph)
+  if (known) return known
+  const found = new Set(graph.initializers.keys())
+  for (const { op, domain, inputs, outputs } of graph.nodes) {
+    const joins = domain === '' && (op === 'Concat' || carriers.has(op))
+    if (joins && inputs.every((x) => x === '' || found.has(x))) for (const output of outputs) found.add(output)
+  }
+  constants.set(graph, found)
+  return found
+}
+const constants = new WeakMap<Graph, ReadonlySet<string>>()
+
 /** Whether an operator reads a value where it has its parameters, directly or through a chain of carriers. */
 export function isParameter(graph: Graph, value: string): boolean {
   // A list instead of recursion: chains in hostile files are long, and those of faulty graphs may be cycles.
@@ -175,11 +189,16 @@ export function isParameter(graph: Graph, value: string): boolean {
       if (use.kind !== 'node') continue
       const { op, domain, outputs } = use.node
       if (parameterInputs[domain === '' ? op : `${domain}.${op}`]?.includes(use.index)) return true
-      if (domain === '' && use.index === 0 && carriers.has(op)) for (const output of outputs) carried.add(output)
+      const carries = domain === '' && ((use.index === 0 && carriers.has(op)) || isJoinOfWeights(graph, use.node))
+      if (carries) for (const output of outputs) carried.add(output)
     }
   }
   return false
 }
+
+/** A Concat of gates, as PyTorch writes the weights of an LSTM; not one that joins a constant to data. */
+const isJoinOfWeights = (graph: Graph, { op, outputs }: Node): boolean =>
+  op === 'Concat' && weightsOf(graph).has(outputs[0] ?? '')
 
 /** A step size is a single number, and trained all the same. */
 const isLearnedScale = (graph: Graph, value: string): boolean =>

@@ -2,6 +2,7 @@ import { AlambicError } from '../protocol/errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { verify } from '../graph/verify.ts'
 import { asTensor } from '../graph/types.ts'
+import { setBatch } from '../ops/batch.ts'
 import { bindDims } from '../ops/bind.ts'
 import { decompose } from '../ops/decompose.ts'
 import { EMIT_OPSET } from '../ops/emit.ts'
@@ -25,15 +26,18 @@ function verified(graph: Graph): Graph {
   return graph
 }
 
-/** Gives the first dimension of every input the size of a batch. */
+/**
+ * Gives the batch axis, axis 0 of the first input that has one, its size. Other inputs may have no batch there, as the
+ * state of a recurrent net has not; a symbolic axis 0 counts as the batch. A fixed batch is changed where the graph
+ * allows it (`ops.fixed-batch` says which node does not).
+ */
 function bindBatch(graph: Graph, batch: number): Graph {
-  const symbols: Record<string, number> = {}
+  const [first] = graph.requiredInputs.map(({ type }) => asTensor(type)?.shape?.[0]).filter((dim) => dim !== undefined)
+  const symbols: Record<string, number> = typeof first === 'string' ? { [first]: batch } : {}
   for (const { name, type } of graph.requiredInputs) {
     const shape = asTensor(type)?.shape
-    const [first, ...rest] = shape ?? []
-    if (typeof first === 'string') symbols[first] = batch
-    const open = rest.find((dim) => typeof dim === 'string' && dim !== first)
-    if (shape === undefined || open !== undefined) {
+    if (typeof shape?.[0] === 'string') symbols[shape[0]] = batch
+    if (shape === undefined || shape.some((dim) => typeof dim === 'string' && !(dim in symbols))) {
       throw new AlambicError('train.open-shape', `the input "${name}" has no fixed shape beside the batch`, {
         subject: name,
         expected: 'numbers after the first dimension',
@@ -41,14 +45,7 @@ function bindBatch(graph: Graph, batch: number): Graph {
         fix: `Fix it first, for example with --set data.shape=….`,
       })
     }
-    if (typeof first === 'number' && first !== batch) {
-      throw new AlambicError('train.fixed-batch', `the input "${name}" has a fixed batch of ${first}`, {
-        subject: name,
-        expected: `a symbolic first dimension, or ${batch}`,
-        found: String(first),
-        fix: `Train with --batch ${first}, or export the model with a dynamic batch dimension.`,
-      })
-    }
   }
-  return bindDims(graph, symbols)
+  const bound = bindDims(graph, symbols)
+  return typeof first === 'number' && first !== batch ? setBatch(bound, batch) : bound
 }

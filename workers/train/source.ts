@@ -1,7 +1,8 @@
 import { AlambicError } from '../protocol/errors.ts'
 import { asFloat32, fromFloat32 } from '../graph/float.ts'
-import type { Graph } from '../graph/graph.ts'
-import type { Tensor } from '../graph/tensor.ts'
+import { isFloat } from '../graph/dtype.ts'
+import { subgraphsOf, type Graph, type Node } from '../graph/graph.ts'
+import { sizeOf, type Tensor } from '../graph/tensor.ts'
 import { constantsToInitializers, dequantizeConstants, simplify, toFloat32 } from '../passes/index.ts'
 import { obstacles, type Obstacle } from './differentiate.ts'
 import { isParameter, trainableParameters } from './layout.ts'
@@ -63,5 +64,22 @@ export interface Trainability {
 export function trainability(model: Graph): Trainability {
   const graph = simplify(trainingSource(model).graph)
   const parameters = trainableParameters(graph)
-  return { parameters: parameters.size, blocked: obstacles(graph, [...parameters.keys()]) }
+  const blocked = obstacles(graph, [...parameters.keys()])
+  return { parameters: parameters.size, blocked: parameters.size > 0 ? blocked : hidden(graph) }
 }
+
+/** The nodes whose subgraphs hold all the weights of a model that has none outside of them. */
+const hidden = (graph: Graph): readonly Obstacle[] =>
+  graph.nodes.flatMap((node) => {
+    const count = weightsIn(node)
+    if (count === 0) return []
+    const decided = node.op === 'If' ? `; "${node.inputs[0] ?? ''}" decides which runs` : ''
+    return [{ node: node.name, op: node.op, reason: `control flow that holds all ${count} weights${decided}` }]
+  })
+
+const weightsIn = (node: Node): number =>
+  subgraphsOf(node).reduce((sum, graph) => {
+    const inner = constantsToInitializers(graph).graph
+    const own = [...inner.initializers.values()].filter((t) => isFloat(t.dtype) && sizeOf(t.dims) > 1).length
+    return sum + own + inner.nodes.reduce((n, each) => n + weightsIn(each), 0)
+  }, 0)

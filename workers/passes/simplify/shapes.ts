@@ -26,11 +26,17 @@ export function foldShapes(graph: Graph): ChangeResult {
 
 const isFolded = (node: Node, known: ReadonlyMap<string, Tensor>): boolean => node.outputs.some((o) => known.has(o))
 
-function knownConstants(graph: Graph): ReadonlyMap<string, Tensor> {
+/** What inference knows of every value of a graph: its type, and its elements where they follow from sizes. */
+export function knowledgeOf(graph: Graph): Knowledge {
   const scope = new Knowledge(graph.initializers)
   for (const { name, type } of graph.inputs) scope.learn(name, type)
   const session = new Session({ functions: [], trustDeclared: true, onContradiction: () => {} })
   session.graph(graph, scope, graph.opsets)
+  return scope
+}
+
+function knownConstants(graph: Graph): ReadonlyMap<string, Tensor> {
+  const scope = knowledgeOf(graph)
   const outputs = new Set(graph.outputs.map((v) => v.name))
   const defaults = new Set(graph.inputs.map((v) => v.name))
   const known = new Map<string, Tensor>()

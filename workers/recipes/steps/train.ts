@@ -10,7 +10,15 @@ import { fitOptions, TrainingOptions } from './options.ts'
 /** The nodes that stand in the way of training a model, one sentence each. */
 export function trainingProblems(model: Model): readonly string[] {
   const { blocked } = trainability(model.graph)
-  return blocked.length === 0 ? [] : [untrainable(blocked).message]
+  const [first, ...others] = model.graph.requiredInputs
+  const unfed =
+    others.length === 0
+      ? []
+      : [
+          `samples go to the input "${first?.name ?? ''}", and nothing feeds ${others.map((v) => `"${v.name}"`).join(', ')}: ` +
+            'make constants of them (alambic specialize --input name=number)',
+        ]
+  return [...(blocked.length === 0 ? [] : [untrainable(blocked).message]), ...unfed]
 }
 
 async function run(context: StepContext, options: TrainingOptions): Promise<StepResult> {
