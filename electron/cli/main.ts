@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
+import { addExporting } from './export.ts'
 import { addFactorizing } from './factorize.ts'
 import { addStudents } from './student.ts'
 import { addOptimizing } from './optimize.ts'
@@ -46,6 +47,7 @@ function addMeasurements(program: Command): void {
   compute(program.command('compare <models...>').description('measure models side by side; the first is the baseline'))
     .option('--data <name>', 'data set: a name or a folder')
     .option('--batch <n>', 'samples per inference', whole)
+    .option('--runs <n>', 'timed runs of each model, in turn', whole)
     .action((models: string[], o: Options) => callWorker('compare', { models, ...o }, o, comparison))
 }
 
@@ -80,6 +82,7 @@ function commands(): Command {
   addFactorizing(program)
   addPacking(program)
   addSpecializing(program)
+  addExporting(program)
   addReplay(program)
   addOptimizing(program)
   addQuantizing(program)

@@ -21,6 +21,7 @@ const inputAreas: ReadonlySet<string> = new Set([
   'zoo',
   'distil',
   'student',
+  'export',
 ])
 
 export interface Output {

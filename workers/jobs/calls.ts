@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { z } from 'zod'
 import { calls, type CallName, type Report } from '../protocol/worker.ts'
 import {
@@ -13,8 +10,7 @@ import {
 } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import { AlambicError } from '../protocol/errors.ts'
-import { writeModel } from '../onnx/index.ts'
-import { assess, type Assessment } from '../measure/assess.ts'
+import { assess } from '../measure/assess.ts'
 import { evaluate } from '../measure/accuracy.ts'
 import { inspectModel, modelText } from './inspect.ts'
 import {
@@ -27,10 +23,12 @@ import {
   weightsCall,
 } from './inspector/index.ts'
 import { builtins } from '../recipes/builtin.ts'
-import { openModel, openWithFiles, zooReference } from '../recipes/open.ts'
+import { openModel, openWithFiles } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
+import { compareCall, diffCall, onDisk, picturesCall, predictionsCall, splitOf } from './compare.ts'
 import { doctor } from './doctor.ts'
+import { exportCall } from './export.ts'
 import { factorizeCall } from './factorize.ts'
 import { packCall, unpackCall } from './pack.ts'
 import { describeCall, planCall } from './plan.ts'
@@ -82,6 +80,10 @@ const handlers: Handlers = {
   layerTimes: layerTimesCall,
   activations: activationsCall,
   compare: compareCall,
+  predictions: predictionsCall,
+  pictures: picturesCall,
+  diff: diffCall,
+  export: exportCall,
   prune: pruneCall,
   optimize: async (request, { executor, listener, stopping, leaving }) =>
     optimizeCall(request, { executor: await executor(), listener, stopping, leaving }),
@@ -146,32 +148,10 @@ export async function answer(name: CallName, request: unknown, environment: Call
   return handler(checked.data, environment)
 }
 
-/** Gives a model's file; a zoo net is written to a temporary one first, so that what is measured is always a file. */
-async function onDisk<T>(reference: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (!zooReference(reference)) {
-    await openModel(reference)
-    return use(reference)
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'alambic-'))
-  try {
-    const path = join(folder, 'model.onnx')
-    await writeModel(await openModel(reference), path)
-    return await use(path)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
 async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvironment): Promise<Report> {
   const data = await openDataset(request.data, { limit: request.limit })
   const model = await openModel(request.model)
-  const split = data.splits[request.split]
-  if (!split) {
-    throw new AlambicError('data.no-split', `the data set "${data.id}" has no ${request.split} split`, {
-      expected: Object.keys(data.splits).join(', '),
-      found: request.split,
-    })
-  }
+  const split = splitOf(data, request.split)
   const engine = await executor()
   const { accuracy, error, loss, n, top5 } = await evaluate(model.graph, split, preprocessingFor(data, model), {
     executor: engine,
@@ -206,25 +186,6 @@ async function addDatasetCall(
   } finally {
     clearInterval(watch)
   }
-}
-
-/** The first model is the baseline; differences are against it. */
-async function compareCall(request: Request<'compare'>, environment: CallEnvironment): Promise<Report> {
-  const { models, batch, threads, limit } = request
-  const data = request.data === undefined ? undefined : await openDataset(request.data, { limit })
-  const executor = await environment.executor()
-  const rows: (Assessment & { model: string })[] = []
-  for (const [i, model] of models.entries()) {
-    environment.listener.progress({
-      activity: `measure ${model}`,
-      done: i,
-      total: models.length,
-      elapsed: 0,
-      values: {},
-    })
-    rows.push({ model, ...(await onDisk(model, (path) => assess(path, data, { executor, threads, batch }))) })
-  }
-  return { baseline: models[0], rows }
 }
 
 const asReport = (value: object): Report => value as Report

@@ -40,7 +40,7 @@ export async function measureStage(
     params,
     macs,
     bytes,
-    ...((await stat(path)).size <= LARGEST_PACKED ? { packedBytes: pack(await readFile(path)).report.bytes } : {}),
+    ...(await packedSize(path)),
     medianMs: latency.medianMs,
     minMs: latency.minMs,
     ...(accuracy === undefined ? {} : { accuracy }),
@@ -48,7 +48,12 @@ export async function measureStage(
   }
 }
 
-async function hashOf(path: string): Promise<string> {
+/** Bytes of a model file as a .cmpz container; nothing for files beyond `LARGEST_PACKED`. */
+export async function packedSize(path: string): Promise<{ readonly packedBytes?: number }> {
+  return (await stat(path)).size <= LARGEST_PACKED ? { packedBytes: pack(await readFile(path)).report.bytes } : {}
+}
+
+export async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
   return hash.digest('hex')

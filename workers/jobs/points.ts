@@ -1,14 +1,14 @@
-import { isImage, Loader, preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
+import { Loader, preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
 import type { Graph, Model } from '../graph/graph.ts'
 import { arrayOf, type Tensor } from '../graph/tensor.ts'
-import { evaluate } from '../measure/accuracy.ts'
+import { evaluate, probabilities } from '../measure/accuracy.ts'
 import { encodeModel } from '../onnx/index.ts'
-import { AlambicError } from '../protocol/errors.ts'
 import { replaceFile, sha256 } from '../protocol/files/durable.ts'
 import type { ExportPointRequest, EvaluatePointRequest, Report, SamplesRequest } from '../protocol/worker.ts'
 import { withBatch } from '../recipes/teacher.ts'
 import type { CallEnvironment } from './calls.ts'
+import { imageOf, splitOf } from './compare.ts'
 import { modelAt } from './stage.ts'
 import type { z } from 'zod'
 
@@ -37,7 +37,11 @@ export async function evaluatePoint(
 ): Promise<Report> {
   const { at, engine } = await open(request, environment)
   const split = splitOf(at.data, request.split)
-  const { predictions: _one, ...result } = await evaluate(at.model.graph, split, preprocessingFor(at.data, at.model), {
+  const {
+    predictions: _one,
+    confidences: _two,
+    ...result
+  } = await evaluate(at.model.graph, split, preprocessingFor(at.data, at.model), {
     executor: engine,
     threads: at.request.threads,
   })
@@ -75,23 +79,6 @@ export async function samples(request: Request<typeof SamplesRequest>, environme
   }
 }
 
-function splitOf(data: Dataset, name: 'test' | 'train' | 'validation'): Split {
-  const split = data.splits[name]
-  if (split) return split
-  throw new AlambicError('data.no-split', `the data set "${data.id}" has no ${name} split`, {
-    expected: Object.keys(data.splits).join(', '),
-    found: name,
-  })
-}
-
-function imageOf(split: Split, index: number): object {
-  const { sample, data } = split
-  if (!isImage(sample) || !(data instanceof Uint8Array)) return {}
-  const { width, height, channels } = sample
-  const size = width * height * channels
-  return { image: { width, height, channels, pixels: data.slice(index * size, (index + 1) * size) } }
-}
-
 /** Class probabilities, a row for each sample. */
 async function predict(
   executor: Executor,
@@ -110,20 +97,10 @@ async function predict(
     for (let i = offset; i < offset + count; i++) {
       const { x } = await loader.batchAt(i)
       const result = await program.run({ [graph.requiredInputs[0]?.name ?? '']: x })
-      rows.push(softmax(arrayOf(result[graph.outputs[0]?.name ?? ''] as Tensor) as Float32Array))
+      rows.push(probabilities(arrayOf(result[graph.outputs[0]?.name ?? ''] as Tensor) as Float32Array))
     }
     return rows
   } finally {
     await program.dispose()
   }
-}
-
-/** Of logits; outputs that are probabilities already stay as they are. */
-function softmax(outputs: Float32Array): Float32Array {
-  const sum = outputs.reduce((total, value) => total + value, 0)
-  if (outputs.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3) return outputs.slice()
-  const max = outputs.reduce((most, value) => Math.max(most, value), -Infinity)
-  const powers = outputs.map((value) => Math.exp(value - max))
-  const total = powers.reduce((all, value) => all + value, 0)
-  return powers.map((value) => value / total)
 }

@@ -23,6 +23,8 @@ export interface Evaluation {
   readonly n: number
   /** Predicted class per sample, in the split's order. */
   readonly predictions: Int32Array
+  /** Probability that each prediction was given. */
+  readonly confidences: Float32Array
 }
 
 const BATCH = 256
@@ -73,6 +75,7 @@ function batchOf(graph: Graph): number {
 /** Counts hits and adds up losses, batch by batch. */
 class Score {
   readonly #predictions: Int32Array
+  readonly #confidences: Float32Array
   #hits = 0
   #hits5 = 0
   #loss = 0
@@ -81,6 +84,7 @@ class Score {
 
   constructor(count: number) {
     this.#predictions = new Int32Array(count)
+    this.#confidences = new Float32Array(count)
   }
 
   add(outputs: Tensor, indices: Int32Array, labels: Int32Array): void {
@@ -95,6 +99,7 @@ class Score {
       const larger = logits.reduce((count, v, k) => count + (v > own || (v === own && k < label) ? 1 : 0), 0)
       const best = argMax(logits)
       this.#predictions[index] = best
+      this.#confidences[index] = largestProbability(logits, best)
       this.#hits += larger === 0 ? 1 : 0
       this.#hits5 += larger < 5 ? 1 : 0
       this.#loss += crossEntropy(logits, own)
@@ -112,6 +117,7 @@ class Score {
       loss: this.#loss / n,
       n,
       predictions: this.#predictions,
+      confidences: this.#confidences,
     }
   }
 }
@@ -120,6 +126,28 @@ function argMax(values: Float32Array): number {
   let best = 0
   for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i
   return best
+}
+
+/** Class probabilities: the softmax of logits; outputs that are probabilities already stay as they are. */
+export function probabilities(outputs: Float32Array): Float32Array {
+  const sum = outputs.reduce((total, value) => total + value, 0)
+  if (outputs.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3) return outputs.slice()
+  const max = outputs.reduce((most, value) => Math.max(most, value), -Infinity)
+  const powers = outputs.map((value) => Math.exp(value - max))
+  const total = powers.reduce((all, value) => all + value, 0)
+  return powers.map((value) => value / total)
+}
+
+/** The largest of the probabilities that outputs stand for, without making them all. */
+function largestProbability(outputs: Float32Array, best: number): number {
+  const max = outputs[best] as number
+  let [total, powers, least] = [0, 0, 0]
+  for (const value of outputs) {
+    total += value
+    powers += Math.exp(value - max)
+    least = Math.min(least, value)
+  }
+  return least >= 0 && Math.abs(total - 1) < 1e-3 ? max : 1 / powers
 }
 
 /** −log softmax(z)_label, with the maximum taken out first. */

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { gzipSync } from 'node:zlib'
-import { preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
+import { preprocessingFor, settingsHash, type Dataset, type Split } from '../datasets/index.ts'
 import type { Graph, Model } from '../graph/graph.ts'
 import { asTensor } from '../graph/types.ts'
 import { readModel } from '../onnx/index.ts'
@@ -37,8 +37,12 @@ export interface Provenance {
   readonly executor: string
   readonly runtime: string
   readonly threads: number
+  /** The processor, as it calls itself. */
+  readonly processor: string
   readonly data?: string | undefined
   readonly dataHash?: string | undefined
+  /** SHA-256 of how samples were preprocessed. */
+  readonly preprocessing?: string | undefined
 }
 
 /** Parameters, multiply-accumulates at one sample, and bytes of a model file. */
@@ -81,8 +85,10 @@ export async function assess(path: string, data: Dataset | undefined, options: A
       executor: options.executor.id,
       runtime: options.executor.runtime,
       threads,
+      processor: cpus()[0]?.model.trim() ?? 'unknown',
       data: data?.id,
       dataHash: split?.hash,
+      ...(scored && data ? { preprocessing: settingsHash(preprocessingFor(data, model)) } : {}),
     },
   }
 }

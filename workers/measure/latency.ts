@@ -1,4 +1,4 @@
-import type { Executor } from '../executors/executor.ts'
+import type { Executor, Program } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
 import { byteLength } from '../graph/dtype.ts'
 import { gaussian, mulberry32 } from '../graph/random.ts'
@@ -8,11 +8,15 @@ import { asTensor } from '../graph/types.ts'
 /** Wall times of one inference, in milliseconds, after warm-up. */
 export interface Latency {
   readonly medianMs: number
+  /** 95 % confidence interval of the median, whatever the times' distribution. */
+  readonly medianInterval: readonly [number, number]
   readonly p95Ms: number
   readonly minMs: number
   readonly n: number
   readonly batch: number
   readonly threads: number
+  /** Runs before the timed ones. */
+  readonly warmUpRuns: number
 }
 
 export interface LatencyOptions {
@@ -27,41 +31,78 @@ const WARM_MS = 150
 
 /** Times single inferences on random inputs. */
 export async function latencyOf(executor: Executor, graph: Graph, options: LatencyOptions): Promise<Latency> {
-  const program = await executor.compile(graph, { threads: options.threads, reuseOutputs: true })
+  const [latency] = await latenciesInTurn(executor, [graph], options)
+  return latency as Latency
+}
+
+/**
+ * Times several graphs run by run in turn, so that a machine that slows down slows all of them: only such times
+ * compare.
+ */
+export async function latenciesInTurn(
+  executor: Executor,
+  graphs: readonly Graph[],
+  options: LatencyOptions,
+): Promise<readonly Latency[]> {
+  const { batch, runs, threads } = options
+  const programs: Program[] = []
   try {
-    const feeds = randomInputs(graph, options.batch)
-    const once = async () => {
+    for (const graph of graphs) programs.push(await executor.compile(graph, { threads, reuseOutputs: true }))
+    const feeds = graphs.map((graph) => randomInputs(graph, batch))
+    const once = async (i: number) => {
       const started = performance.now()
-      await program.run(feeds)
+      await programs[i]?.run(feeds[i] ?? {})
       return performance.now() - started
     }
-    const began = performance.now()
-    for (let i = 0; i < WARM_RUNS || performance.now() - began < WARM_MS; i++) await once()
-    const times: number[] = []
-    for (let i = 0; i < options.runs; i++) times.push(await once())
-    return { ...summarize(times), batch: options.batch, threads: options.threads }
+    const warmUps = graphs.map(() => 0)
+    for (const i of graphs.keys()) warmUps[i] = await warmUp(() => once(i))
+    const times = graphs.map((): number[] => [])
+    for (let run = 0; run < runs; run++) for (const i of graphs.keys()) times[i]?.push(await once(i))
+    return times.map((own, i) => ({ ...summarize(own), batch, threads, warmUpRuns: warmUps[i] ?? 0 }))
   } finally {
-    await program.dispose()
+    for (const program of programs) await program.dispose()
   }
 }
 
-function summarize(times: number[]): Pick<Latency, 'medianMs' | 'p95Ms' | 'minMs' | 'n'> {
+async function warmUp(once: () => Promise<number>): Promise<number> {
+  const began = performance.now()
+  let runs = 0
+  for (; runs < WARM_RUNS || performance.now() - began < WARM_MS; runs++) await once()
+  return runs
+}
+
+type Summary = Pick<Latency, 'medianMs' | 'medianInterval' | 'p95Ms' | 'minMs' | 'n'>
+
+/**
+ * Median, 95th percentile and least of some times. The median's interval is between two order statistics, by the normal
+ * approximation of the binomial (Le Boudec 2010, "Performance Evaluation of Computer and Communication Systems",
+ * theorem 2.1).
+ */
+export function summarize(times: readonly number[]): Summary {
   const sorted = times.toSorted((a, b) => a - b)
-  const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] as number
-  const half = sorted.length / 2
-  const median = sorted.length % 2 ? at(0.5) : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2
-  return { medianMs: median, p95Ms: at(0.95), minMs: sorted[0] as number, n: sorted.length }
+  const n = sorted.length
+  const at = (i: number) => sorted[Math.max(0, Math.min(n - 1, i))] as number
+  const half = n / 2
+  const median = n % 2 ? at(Math.floor(half)) : (at(half - 1) + at(half)) / 2
+  const spread = 0.98 * Math.sqrt(n)
+  return {
+    medianMs: median,
+    medianInterval: [at(Math.floor(half - spread) - 1), at(Math.ceil(half + spread))],
+    p95Ms: at(Math.floor(0.95 * n)),
+    minMs: at(0),
+    n,
+  }
 }
 
 /** Inputs of the right shapes: normal noise for floats, zeros for all else. Open dimensions get the batch first, then 1. */
-export function randomInputs(graph: Graph, batch: number): Record<string, Tensor> {
+export function randomInputs(graph: Graph, batch: number, seed = 42): Record<string, Tensor> {
   return Object.fromEntries(
     graph.requiredInputs.map(({ name, type }) => {
       const tensor = asTensor(type)
       const dims = (tensor?.shape ?? []).map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? batch : 1))
       const dtype = tensor?.dtype ?? 'f32'
       if (dtype !== 'f32') return [name, { dtype, dims, bytes: new Uint8Array(byteLength(dtype, sizeOf(dims))) }]
-      const random = mulberry32(42)
+      const random = mulberry32(seed)
       return [
         name,
         tensorOf(

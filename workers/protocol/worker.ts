@@ -129,12 +129,54 @@ export const ActivationsRequest = Compute.extend({
 })
 
 export const CompareRequest = Compute.extend({
-  models: z.array(Reference).min(2),
+  models: z.array(Reference).min(1),
   data: Reference.optional(),
   batch: z.number().int().min(1).default(1),
+  /** Timed runs of each model, in turn. */
+  runs: z.number().int().min(3).default(50),
   limit: z.number().int().min(1).optional(),
 })
 export type CompareRequest = z.input<typeof CompareRequest>
+
+/** What several models say of the same samples; the first is the baseline. Typed arrays, for the studio. */
+export const PredictionsRequest = Compute.extend({
+  models: z.array(Reference).min(1),
+  data: Reference,
+  split: EvaluateRequest.shape.split,
+})
+export type PredictionsRequest = z.input<typeof PredictionsRequest>
+
+/** Samples of a split by their numbers, as pictures where they are some. */
+export const PicturesRequest = z.object({
+  data: Reference,
+  split: EvaluateRequest.shape.split,
+  indices: z.array(z.number().int().min(0)).max(500),
+})
+export type PicturesRequest = z.input<typeof PicturesRequest>
+
+/** How one model became another: nodes with their counterparts, layers side by side, channels that went together. */
+export const DiffRequest = z.object({ before: Reference, after: Reference })
+export type DiffRequest = z.input<typeof DiffRequest>
+
+export const exportFormats = ['onnx', 'fp16', 'qdq', 'qoperator', 'cmpz', 'ort', 'folder'] as const
+export type ExportFormat = (typeof exportFormats)[number]
+
+/** Writes a model in another format, with a checksum and model cards, and proves that what was written works. */
+export const ExportRequest = Compute.extend({
+  model: Reference,
+  format: z.enum(exportFormats),
+  /** The file; for `folder` a folder, which must be new or empty. */
+  output: z.string().min(1),
+  /** Samples that the export is verified with, and quantization is calibrated with. */
+  data: Reference.optional(),
+  /** Samples on which outputs are compared; accuracy is measured on the whole test split. */
+  samples: z.number().int().min(1).max(10_000).default(256),
+  name: z.string().min(1).optional(),
+  /** What the model cards say of where the model comes from, by its name in the card. */
+  origin: z.record(z.string(), z.string()).default({}),
+  seed: z.number().int().default(42),
+})
+export type ExportRequest = z.input<typeof ExportRequest>
 
 /** Pruning by the weights alone; with data it is a recipe of one step. */
 export const PruneRequest = Compute.extend({
@@ -310,6 +352,10 @@ export const calls = {
   layerTimes: LayerTimesRequest,
   activations: ActivationsRequest,
   compare: CompareRequest,
+  predictions: PredictionsRequest,
+  pictures: PicturesRequest,
+  diff: DiffRequest,
+  export: ExportRequest,
   prune: PruneRequest,
   optimize: OptimizeRequest,
   replay: ReplayRequest,
