@@ -2,6 +2,7 @@ import { distil } from './distil.ts'
 import { benchmarkDeepCompression } from './deep-compression.ts'
 import { benchmarkLowRank } from './low-rank.ts'
 import { benchmarkOpening } from './open.ts'
+import { benchmarkPackagedDistillation } from './packaged-distil.ts'
 import { prune } from './prune.ts'
 import { benchmarkPacking } from './pack.ts'
 import type { Topic } from './topic.ts'
@@ -25,13 +26,14 @@ const topics: Readonly<Record<string, Topic>> = {
   'deep-compression': benchmarkDeepCompression,
   pack: benchmarkPacking,
   quantize,
+  'packaged-distil': benchmarkPackagedDistillation,
 }
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const named = words.filter((word) => word in topics)
 const options = { peers: process.argv.includes('--peers'), wanted: words.filter((word) => !(word in topics)) }
-/** Takes an hour, and therefore runs only when it is named. */
-const long: readonly string[] = ['deep-compression']
+/** These take long, and therefore run only when they are named. */
+const long: readonly string[] = ['deep-compression', 'packaged-distil']
 for (const name of named.length > 0 ? named : Object.keys(topics).filter((topic) => !long.includes(topic))) {
   console.log(`\n## ${name}\n`)
   await topics[name]?.(options)

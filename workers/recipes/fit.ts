@@ -6,7 +6,8 @@ import { castFloat } from '../graph/float.ts'
 import { arrayOf, tensorOf, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { hashSeed, mulberry32 } from '../graph/random.ts'
 import { evaluate } from '../measure/accuracy.ts'
-import type { LossTerm } from '../train/losses.ts'
+import { removeFinalSoftmax } from '../passes/index.ts'
+import { LABELS, type LossTerm } from '../train/losses.ts'
 import type { OptimizerId, OptimizerOptions } from '../train/optimizers.ts'
 import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
@@ -94,6 +95,14 @@ export async function fit(context: StepContext, graph: Graph, options: FitOption
   }
 }
 
+/** What is trained where no other graph is given: a final Softmax is left out, for the losses take logits. */
+function logitsOf(context: StepContext, graph: Graph): Graph {
+  const cut = removeFinalSoftmax(graph)
+  if (!cut.report.modified) return graph
+  context.journal.event('note', { text: 'The final Softmax is left out in training; the result has it again.' })
+  return cut.graph
+}
+
 class Trainer {
   readonly #context: StepContext
   readonly #source: TrainingSource
@@ -109,7 +118,7 @@ class Trainer {
   static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
     const source = trainingSource(graph)
     for (const text of source.notes) context.journal.event('note', { text })
-    const step = buildStep(prepare(options.training ?? source.graph, { batch: options.batch }), {
+    const step = buildStep(prepare(options.training ?? logitsOf(context, source.graph), { batch: options.batch }), {
       losses: options.losses,
       optimizer: optimizer(options.optimizer, options.optimizerOptions),
       ...perParameter(options.rules ?? [], options.weightDecay),
@@ -117,6 +126,8 @@ class Trainer {
       ...(options.ema === undefined ? {} : { ema: options.ema }),
       ...(options.frozenBatchNorm ? { frozenBatchNorm: true } : {}),
     })
+    if (step.batch.some(({ name }) => name === LABELS) && !trainSplit(context.data).labels)
+      throw needsLabels(context.data)
     checkRules(
       options.rules ?? [],
       step.parameters.slots.map((slot) => slot.name),
@@ -325,6 +336,13 @@ export function withoutBest(snapshot: Snapshot): Snapshot {
   const own = Object.entries(snapshot.tensors).filter(([name]) => !name.startsWith(BEST))
   return { ...snapshot, facts, tensors: Object.fromEntries(own) }
 }
+
+const needsLabels = (data: Dataset): AlambicError =>
+  new AlambicError('train.needs-labels', `the samples of "${data.id}" have no labels to train on`, {
+    expected: 'labelled samples',
+    found: 'samples without labels',
+    fix: 'Let another model teach: distill, or --set steps.0.teacher=self in a step that trains what it made.',
+  })
 
 function trainSplit(data: Dataset) {
   const { train } = data.splits

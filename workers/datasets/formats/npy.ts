@@ -116,10 +116,11 @@ function toRowMajor(data: SampleData, dims: readonly number[]): SampleData {
   return out
 }
 
-/** A float32 array in NumPy's NPY format, version 1.0. */
-export function writeNpy(dims: readonly number[], data: Float32Array): Uint8Array {
+/** An array of float32 or int32 in NumPy's NPY format, version 1.0. */
+export function writeNpy(dims: readonly number[], data: Float32Array | Int32Array): Uint8Array {
   const shape = dims.length === 1 ? `${dims[0]},` : dims.join(', ')
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`
+  const type = data instanceof Int32Array ? '<i4' : '<f4'
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape}), }`
   // Magic, version and the length of the header take 10 bytes; the data begin at a multiple of 64.
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10
   const bytes = new Uint8Array(10 + length + data.byteLength)

@@ -221,6 +221,24 @@ describe('the final softmax', () => {
     expect(graph.outputs.map((v) => v.name)).toEqual(['z'])
   })
 
+  test('goes when it is spelled out, with or without the maximum taken off', () => {
+    const shapes = 'const one: i64[1] = [1]  const low: f32[1] = [-1e30]  z = Relu(x)'
+    const over = 'q = ReduceSum(e, one) {keepdims = 0}  u = Unsqueeze(q, one)  p = Div(e, u)'
+    const stable = `${shapes}  m = ReduceMax(z) {axes = [1]}  b = Max(low, m)  d = Sub(z, b)  e = Exp(d)  ${over}`
+    for (const body of [stable, `${shapes}  e = Exp(z)  ${over}`]) {
+      const { graph } = cut(`graph (x: f32[N,4]) -> (p: f32[N,4]) opset 15 { ${body} }`)
+      expect(graph.nodes.map((node) => node.op)).toEqual(['Relu'])
+      expect(graph.outputs.map((v) => v.name)).toEqual(['z'])
+    }
+    // A quotient of something else, and a difference from something else, are what they are.
+    const other = `${shapes}  m = ReduceMax(x) {axes = [1]}  d = Sub(z, m)  e = Exp(d)  ${over}`
+    expect(cut(`graph (x: f32[N,4]) -> (p: f32[N,4]) opset 15 { ${other} }`).graph.outputs[0]?.name).toBe('d')
+    const plain = cut(
+      `graph (x: f32[N,4]) -> (p) opset 15 { const one: i64[1] = [1]  e = Exp(x)  q = ReduceSum(x, one)  p = Div(e, q) }`,
+    )
+    expect(plain.report.modified).toBe(false)
+  })
+
   test.each([
     ['inside the net', 'graph (x: f32[N,4]) -> (y) { s = Softmax(x)  y = MatMul(s, x) }'],
     ['absent', 'graph (x: f32[N,4]) -> (y) { y = Relu(x) }'],

@@ -5,7 +5,8 @@ import { costOf } from '../../ops/cost.ts'
 import { openDims } from '../../measure/assess.ts'
 import { removeFinalSoftmax } from '../../passes/index.ts'
 import { planDistillation, type PairReport } from '../../train/distil/plan.ts'
-import { describe, specOf, TermSpec } from '../../train/distil/spec.ts'
+import { describe, type TermSpec } from '../../train/distil/spec.ts'
+import type { LossTerm } from '../../train/losses.ts'
 import { trainingSource } from '../../train/source.ts'
 import { fit, type FitOptions, type FitResult } from '../fit.ts'
 import type { StepContext } from '../step.ts'
@@ -18,6 +19,8 @@ export interface Following extends Omit<FitOptions, 'losses' | 'training' | 'ext
   readonly terms: readonly TermSpec[]
   readonly cache: boolean
   readonly cacheLimit: number
+  /** Terms beside those against the teacher. */
+  readonly more?: readonly LossTerm[]
 }
 
 export interface Followed extends FitResult {
@@ -32,7 +35,8 @@ export async function follow(context: StepContext, options: Following): Promise<
   checkClasses(student, teacher, terms)
   warnIfLarger(context, student, teacher)
   const plan = planDistillation({
-    student: trainingSource(student).graph,
+    // What the losses compare are logits on both sides; the student keeps a Softmax of its own in its file.
+    student: trainingSource(removeFinalSoftmax(student).graph).graph,
     teacher,
     terms,
     batch: options.batch,
@@ -43,7 +47,7 @@ export async function follow(context: StepContext, options: Following): Promise<
   try {
     const result = await fit(context, student, {
       ...options,
-      losses: plan.losses,
+      losses: [...plan.losses, ...(options.more ?? [])],
       training: plan.training,
       extra: (indices, x) => source.feeds(indices, x),
       ...(source.live ? { ahead: true, shown: () => ({ teacher: source.report().throughput }) } : {}),
@@ -52,20 +56,6 @@ export async function follow(context: StepContext, options: Following): Promise<
   } finally {
     await source.close()
   }
-}
-
-/**
- * Trains what a compression step made to say what its input said, at T = 4 and without labels: how any step can have
- * its unmodified input as teacher (Hinton et al. 2015, arXiv:1503.02531).
- */
-export function followInput(
-  context: StepContext,
-  student: Graph,
-  teacher: Graph,
-  options: Omit<Following, 'student' | 'teacher' | 'terms' | 'cache' | 'cacheLimit'>,
-): Promise<Followed> {
-  const terms = [specOf(TermSpec.parse({ term: 'kd', weight: 1, temperature: 4 }))]
-  return follow(context, { ...options, student, teacher, terms, cache: true, cacheLimit: 2048 })
 }
 
 /** A softened Softmax would be no softmax of logits/T: the teacher is cut before it. */

@@ -8,7 +8,7 @@ import {
   type Reduction,
 } from '../../passes/prune/criteria.ts'
 import { budgetKinds, type Budget, type BudgetKind } from '../../passes/prune/plan.ts'
-import { TrainingOptions } from '../steps/options.ts'
+import { RetrainOptions } from '../distil/retrain.ts'
 
 const Ratio = z.number().min(0).lt(1)
 
@@ -87,7 +87,7 @@ export const ChoiceOptions = z.strictObject({
 })
 export type ChoiceOptions = z.output<typeof ChoiceOptions>
 
-export const PruneOptions = TrainingOptions.extend({
+export const PruneOptions = RetrainOptions.extend({
   ...ChoiceOptions.shape,
   samples: z
     .number()
@@ -112,10 +112,6 @@ export const PruneOptions = TrainingOptions.extend({
     .describe(
       'What follows a cut: nothing, batch-norm statistics anew, also next layers fitted to their old outputs, or training on',
     ),
-  teacher: z
-    .enum(['labels', 'self'])
-    .default('labels')
-    .describe('What fine-tuning follows: the labels, or the model as it was before (needs no labels)'),
-  lr: TrainingOptions.shape.lr.default(1e-3),
+  lr: RetrainOptions.shape.lr.default(1e-3),
 })
 export type PruneOptions = z.output<typeof PruneOptions>

@@ -1,9 +1,7 @@
 import { preprocessorFor } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { crossEntropy } from '../../train/losses.ts'
-import { followInput } from '../distil/follow.ts'
-import { fit, type EpochRecord } from '../fit.ts'
-import { fitOptions } from '../steps/options.ts'
+import { retrain } from '../distil/retrain.ts'
+import type { EpochRecord } from '../fit.ts'
 import type { StepContext } from '../step.ts'
 import { reestimateBatchNorm } from './batch-norm.ts'
 import type { Removal } from '../../passes/prune/cut.ts'
@@ -31,7 +29,7 @@ export interface Recovered {
 /** What follows a cut. Fine-tuning starts from fresh batch-norm statistics. */
 export async function recover(
   context: StepContext,
-  { teacher, cutting, after }: { readonly teacher: Graph; readonly cutting?: Cutting; readonly after: Graph },
+  { cutting, after }: { readonly cutting?: Cutting; readonly after: Graph },
   options: PruneOptions,
 ): Promise<Recovered> {
   if (options.recover === 'none') return { graph: after }
@@ -45,21 +43,5 @@ export async function recover(
       ? await reconstruct(cutting, after, split, preprocessing, where, { ...options, seed })
       : { graph: after }
   const graph = await reestimateBatchNorm(fitted.graph, split, preprocessing, where, { ...options, seed })
-  return options.recover === 'finetune' ? finetune(context, teacher, graph, options) : { ...fitted, graph }
-}
-
-async function finetune(
-  context: StepContext,
-  unpruned: Graph,
-  graph: Graph,
-  options: PruneOptions,
-): Promise<Recovered> {
-  const preprocessing = options.preprocessing ?? preprocessorFor(context.data, graph)
-  const common = { ...fitOptions(options), preprocessing }
-  if (options.teacher === 'labels') {
-    const { labelSmoothing } = options
-    return fit(context, graph, { ...common, losses: [crossEntropy({ labelSmoothing })] })
-  }
-  // The unpruned model as teacher: no labels are read (Hinton et al. 2015, arXiv:1503.02531).
-  return followInput(context, graph, unpruned, common)
+  return options.recover === 'finetune' ? retrain(context, graph, options, { preprocessing }) : { ...fitted, graph }
 }

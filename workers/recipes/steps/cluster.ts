@@ -4,17 +4,15 @@ import { arrayOf } from '../../graph/tensor.ts'
 import { initializations, kMeans, type KMeansOptions } from '../../passes/cluster/kmeans.ts'
 import { hold, settle, type Sharing } from '../../passes/cluster/share.ts'
 import { byPattern, layerWeights, type LayerWeight } from '../../passes/layer-weights.ts'
-import { crossEntropy } from '../../train/losses.ts'
-import { fit } from '../fit.ts'
+import { retrain, RetrainOptions } from '../distil/retrain.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
-import { fitOptions, TrainingOptions } from './options.ts'
 import { trainingProblems } from './train.ts'
 
 const Bits = z.number().int().min(1).max(12)
 
-const ClusterOptions = TrainingOptions.extend({
-  epochs: TrainingOptions.shape.epochs.default(1).describe('Passes over the training set with the assignments fixed'),
-  lr: TrainingOptions.shape.lr.default(1e-4),
+const ClusterOptions = RetrainOptions.extend({
+  epochs: RetrainOptions.shape.epochs.default(1).describe('Passes over the training set with the assignments fixed'),
+  lr: RetrainOptions.shape.lr.default(1e-4),
   convBits: Bits.default(8).describe('2^bits shared values in each convolution'),
   denseBits: Bits.default(5).describe('2^bits shared values in each fully connected layer'),
   bits: z.record(z.string(), Bits).default({}).describe('Others for single layers: name pattern to bits'),
@@ -36,12 +34,7 @@ async function run(context: StepContext, options: ClusterOptions): Promise<StepR
     weights.map((w) => w.name),
     shared,
   )
-  const fitted = await fit(context, held.graph, {
-    ...fitOptions(options),
-    losses: [crossEntropy({ labelSmoothing: options.labelSmoothing })],
-    preprocessing,
-  })
-  const { graph: trained, ...report } = fitted
+  const { graph: trained, ...report } = await retrain(context, held.graph, options, { preprocessing })
   const graph = options.form === 'gather' ? trained : settle({ graph: trained, held: held.held })
   return {
     model: withPreprocessing({ ...model, graph }, preprocessing),

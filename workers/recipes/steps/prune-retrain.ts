@@ -3,15 +3,13 @@ import { preprocessingFor, withPreprocessing } from '../../datasets/index.ts'
 import { hold, settle } from '../../passes/cluster/share.ts'
 import { layerWeights } from '../../passes/layer-weights.ts'
 import { pruneMagnitude, scopes } from '../../passes/prune/magnitude.ts'
-import { crossEntropy } from '../../train/losses.ts'
-import { fit } from '../fit.ts'
+import { retrain, RetrainOptions } from '../distil/retrain.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
-import { fitOptions, TrainingOptions } from './options.ts'
 import { trainingProblems } from './train.ts'
 
 const Share = z.number().gt(0).max(1)
 
-const PruneRetrainOptions = TrainingOptions.extend({
+const PruneRetrainOptions = RetrainOptions.extend({
   keep: z
     .union([Share, z.record(z.string(), Share)])
     .default(0.5)
@@ -36,11 +34,7 @@ async function run(context: StepContext, options: PruneRetrainOptions): Promise<
     pruned,
     weights.map((w) => w.name),
   )
-  const { graph, ...report } = await fit(context, held.graph, {
-    ...fitOptions(options),
-    losses: [crossEntropy({ labelSmoothing: options.labelSmoothing })],
-    preprocessing,
-  })
+  const { graph, ...report } = await retrain(context, held.graph, options, { preprocessing })
   return {
     model: withPreprocessing({ ...model, graph: settle({ graph, held: held.held }) }, preprocessing),
     report: { ...report, layers },

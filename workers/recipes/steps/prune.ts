@@ -41,11 +41,7 @@ async function run(context: StepContext, options: PruneOptions): Promise<StepRes
     if ('report' in cutting) rounds.push(cutting.report)
     removals = [...removals, asPairs(cutting.removal)]
     const own = ofRound(context, { round, offset, removals })
-    recovered = await recover(
-      own,
-      { teacher: model.graph, after: cutting.graph, ...('groups' in cutting ? { cutting } : {}) },
-      options,
-    )
+    recovered = await recover(own, { after: cutting.graph, ...('groups' in cutting ? { cutting } : {}) }, options)
     graph = recovered.graph
     offset += recovered.steps ?? 0
   }

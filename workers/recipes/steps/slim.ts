@@ -5,17 +5,16 @@ import { f32, sizeOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { scoreGroup, type CriterionId } from '../../passes/prune/criteria.ts'
 import { groupsOf, type Groups, type Member } from '../../passes/prune/groups.ts'
-import { crossEntropy, type LossTerm } from '../../train/losses.ts'
+import type { LossTerm } from '../../train/losses.ts'
 import { groupSparsity, scaleSparsity } from '../../train/sparsity.ts'
 import { shadow, unshadow } from '../../passes/prune/revive.ts'
-import { fit } from '../fit.ts'
+import { retrain } from '../distil/retrain.ts'
 import { pruneOnce, pruningProblems, type PruneReport } from '../prune/choose.ts'
 import { gather } from '../prune/evidence.ts'
 import { ChoiceOptions, PruneOptions } from '../prune/options.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
 import { asPairs, ofRound, replay, roundFacts } from '../prune/rounds.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
-import { fitOptions } from './options.ts'
 
 const SlimOptions = PruneOptions.extend({
   regularizer: z
@@ -174,12 +173,8 @@ function hide(mask: Uint8Array, { constant, axis, indices, units }: Member, gone
 }
 
 function train(context: StepContext, graph: Graph, options: SlimOptions, epochs: number, more: readonly LossTerm[]) {
-  return fit(context, graph, {
-    ...fitOptions({ ...options, validation: 0 }),
-    epochs,
-    losses: [crossEntropy({ labelSmoothing: options.labelSmoothing }), ...more],
-    preprocessing: options.preprocessing ?? preprocessorFor(context.data, graph),
-  })
+  const preprocessing = options.preprocessing ?? preprocessorFor(context.data, graph)
+  return retrain(context, graph, { ...options, epochs, validation: 0 }, { preprocessing, more })
 }
 
 async function choose({ data, executor, threads, seed }: StepContext, graph: Graph, options: SlimOptions) {
@@ -228,7 +223,7 @@ async function run(context: StepContext, options: SlimOptions): Promise<StepResu
     offset = sparse.steps
   }
   const own = ofRound(context, { round: AFTER_CUT, offset, removals: pairs ?? [] })
-  const { graph, stopped = false, ...rest } = await recover(own, { teacher: model.graph, after }, options)
+  const { graph, stopped = false, ...rest } = await recover(own, { after }, options)
   return { model: { ...model, graph }, report: { ...(report ? { rounds: [report] } : {}), ...rest }, stopped }
 }
 

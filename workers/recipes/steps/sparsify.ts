@@ -18,14 +18,12 @@ import {
 } from '../../passes/prune/sparsity.ts'
 import { elementsOf } from '../../passes/prune/weights.ts'
 import { AlambicError } from '../../protocol/errors.ts'
-import { crossEntropy } from '../../train/losses.ts'
-import { fit } from '../fit.ts'
+import { retrain, RetrainOptions } from '../distil/retrain.ts'
 import { gather } from '../prune/evidence.ts'
 import { ofRound, roundFacts } from '../prune/rounds.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
-import { fitOptions, TrainingOptions } from './options.ts'
 
-const SparsifyOptions = TrainingOptions.extend({
+const SparsifyOptions = RetrainOptions.extend({
   method: z
     .enum(['l1', 'random', 'lamp', 'taylor', 'obd', 'deviation', 'n:m', 'structured'])
     .default('l1')
@@ -41,7 +39,7 @@ const SparsifyOptions = TrainingOptions.extend({
   layers: z.array(z.string().min(1)).default(['*']).describe('Weights or nodes by name, with *'),
   rounds: z.number().int().min(1).default(1).describe('Reach the sparsity in so many prunings, fast at first'),
   samples: z.number().int().min(1).default(512).describe('Of taylor and obd: samples that gradients are taken from'),
-  epochs: TrainingOptions.shape.epochs.default(0).describe('Passes over the training set after each pruning; 0: none'),
+  epochs: RetrainOptions.shape.epochs.default(0).describe('Passes over the training set after each pruning; 0: none'),
 })
 type SparsifyOptions = z.output<typeof SparsifyOptions>
 
@@ -181,7 +179,7 @@ async function run(context: StepContext, options: SparsifyOptions): Promise<Step
     if (options.epochs === 0) continue
     // A resumed run does finished rounds again, which gives the same bits.
     const own = ofRound(context, { round, offset, removals: [] }, { resumedAt })
-    const trained = await retrain(
+    const trained = await retrainHeld(
       own,
       graph,
       weights.map((w) => w.name),
@@ -195,13 +193,10 @@ async function run(context: StepContext, options: SparsifyOptions): Promise<Step
 }
 
 /** Training that keeps zeros zero. */
-async function retrain(context: StepContext, graph: Graph, names: readonly string[], options: SparsifyOptions) {
+async function retrainHeld(context: StepContext, graph: Graph, names: readonly string[], options: SparsifyOptions) {
   const held = hold(graph, names)
-  const result = await fit(context, held.graph, {
-    ...fitOptions(options),
-    losses: [crossEntropy({ labelSmoothing: options.labelSmoothing })],
-    preprocessing: options.preprocessing ?? preprocessorFor(context.data, graph),
-  })
+  const preprocessing = options.preprocessing ?? preprocessorFor(context.data, graph)
+  const result = await retrain(context, held.graph, options, { preprocessing })
   return { ...result, graph: settle({ graph: result.graph, held: held.held }) }
 }
 

@@ -3,6 +3,7 @@ import { untrainable } from '../../train/differentiate.ts'
 import { trainability } from '../../train/source.ts'
 import type { Model } from '../../graph/graph.ts'
 import { preprocessingFor, withPreprocessing } from '../../datasets/index.ts'
+import { retrain, RetrainOptions } from '../distil/retrain.ts'
 import { fit } from '../fit.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 import { fitOptions, TrainingOptions } from './options.ts'
@@ -19,6 +20,13 @@ export function trainingProblems(model: Model): readonly string[] {
             'make constants of them (alambic specialize --input name=number)',
         ]
   return [...(blocked.length === 0 ? [] : [untrainable(blocked).message]), ...unfed]
+}
+
+async function runFinetune(context: StepContext, options: RetrainOptions): Promise<StepResult> {
+  const { model, data } = context
+  const preprocessing = preprocessingFor(data, model, options.preprocessing)
+  const { graph, ...report } = await retrain(context, model.graph, options, { preprocessing })
+  return { model: withPreprocessing({ ...model, graph }, preprocessing), report, stopped: report.stopped }
 }
 
 async function run(context: StepContext, options: TrainingOptions): Promise<StepResult> {
@@ -51,7 +59,7 @@ export const finetune = step({
   title: 'Fine-tune',
   help: 'Goes on training a trained model gently: a tenth of the learning rate, batch-norm statistics kept unless told.',
   source: 'Yosinski et al. 2014, arXiv:1411.1792',
-  options: TrainingOptions.extend({ lr: TrainingOptions.shape.lr.default(1e-4) }),
+  options: RetrainOptions.extend({ lr: RetrainOptions.shape.lr.default(1e-4) }),
   preflight: trainingProblems,
-  run,
+  run: runFinetune,
 })
