@@ -110,10 +110,64 @@ const compositeRules: Readonly<Record<string, GradientRule | NoGradient>> = {
   StopGradient: stops('it is there to stop gradients'),
 }
 
+const cached = unsupported('attention with a cache, as decoders use it when they generate')
+const packed = unsupported('its weights are packed in 4 bits in a form that only onnxruntime reads')
+const channelsLast = unsupported(
+  'a channels-last form that onnxruntime writes for one machine: use the model it came from',
+)
+const experts = unsupported('it picks experts by their scores')
+const unopened = unsupported('an operator of onnxruntime that Alambic does not write with standard ones yet')
+
+/** What onnxruntime's own operators say, where `unfuse` does not write them with standard ones. */
+const microsoftRules: Readonly<Record<string, NoGradient>> = {
+  ...Object.fromEntries(
+    [
+      'QLinearConv',
+      'QAttention',
+      'QEmbedLayerNormalization',
+      'QGemm',
+      'QLinearAdd',
+      'QLinearAveragePool',
+      'QLinearConcat',
+    ]
+      .concat([
+        'QLinearGlobalAveragePool',
+        'QLinearLeakyRelu',
+        'QLinearMul',
+        'QLinearSigmoid',
+        'QLinearSoftmax',
+        'QLinearWhere',
+      ])
+      .concat(['DynamicQuantizeLSTM', 'DynamicQuantizeMatMul', 'MatMulInteger16', 'MatMulIntegerToFloat', 'QMoE'])
+      .map((op) => [op, integer]),
+  ),
+  QuantizeLinear: quantizer,
+  DequantizeLinear: rounds('its input is integer, computed from activations'),
+  MatMulBnb4: packed,
+  MatMulFpQ4: packed,
+  GatherBlockQuantized: packed,
+  DecoderMaskedMultiHeadAttention: cached,
+  GroupQueryAttention: cached,
+  NhwcConv: channelsLast,
+  NhwcFusedConv: channelsLast,
+  NhwcMaxPool: channelsLast,
+  GroupNorm: channelsLast,
+  SkipGroupNorm: channelsLast,
+  MoE: experts,
+  BiasDropout: unsupported('a dropout of a training graph'),
+  Inverse: unsupported('matrix inverses'),
+}
+
+const otherDomains: Readonly<Record<string, Readonly<Record<string, GradientRule | NoGradient>>>> = {
+  [COMPOSITES]: compositeRules,
+  'com.microsoft': microsoftRules,
+}
+
 /** The rule of a node, or the reason why there is none. */
 export function gradientRuleOf(op: string, domain: string): GradientRule | NoGradient {
   const table: Readonly<Record<string, GradientRule | NoGradient>> =
-    domain === '' || domain === 'ai.onnx' ? gradientRules : domain === COMPOSITES ? compositeRules : {}
+    domain === '' || domain === 'ai.onnx' ? gradientRules : (otherDomains[domain] ?? {})
+  if (domain === 'com.microsoft') return table[op] ?? unopened
   return (
     table[op] ?? unsupported(domain === '' ? 'an operator unknown to Alambic' : `an operator of the domain "${domain}"`)
   )
