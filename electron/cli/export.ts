@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
-import { exportFormats, type Report } from '../../workers/protocol/worker.ts'
+import type { ExportReport } from '../../workers/protocol/studio.ts'
+import { exportFormats } from '../../workers/protocol/worker.ts'
 import { bytes, duration, percent } from './format.ts'
 import { compute, data, whole, type Options } from './running.ts'
 import { callWorker, ExitCode } from './session.ts'
@@ -14,42 +15,16 @@ export function addExporting(program: Command): void {
     .action(async (model: string, o: Options) => {
       let passed = true
       await callWorker('export', { model, ...o }, o, (report) => {
-        passed = verificationOf(report).passed
-        return exported(report)
+        const made = report as unknown as ExportReport
+        passed = made.verification.passed
+        return exported(made)
       })
       // What was written stays for a look, but nobody's script takes it for good.
       if (!passed && process.exitCode === ExitCode.done) process.exitCode = ExitCode.failed
     })
 }
 
-interface Verification {
-  readonly passed: boolean
-  readonly samples: number
-  readonly inputs: 'data' | 'random'
-  readonly maxError: number
-  readonly largestOutput: number
-  readonly agreement?: number
-  readonly accuracy?: { readonly source: number; readonly exported: number; readonly n: number }
-  readonly problems: readonly string[]
-}
-
-const verificationOf = (report: Report): Verification => report['verification'] as Verification
-
-function exported(report: Report): string {
-  const v = verificationOf(report)
-  const {
-    bytes: size,
-    sha256,
-    files,
-    notes,
-    latency,
-  } = report as unknown as {
-    readonly bytes: number
-    readonly sha256: string
-    readonly files: readonly string[]
-    readonly notes: readonly string[]
-    readonly latency?: { readonly medianMs: number; readonly n: number }
-  }
+function exported({ verification: v, bytes: size, sha256, files, notes, latency }: ExportReport): string {
   const source = v.inputs === 'data' ? 'test samples' : 'random inputs'
   return [
     `${v.passed ? 'verified' : 'NOT verified'}: read back and run on ${v.samples} ${source}`,

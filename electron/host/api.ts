@@ -9,6 +9,8 @@ import type { Host } from './host.ts'
 import { pointOf } from './points.ts'
 import { hello } from './hello.ts'
 import { inOwnProcess } from './jobs.ts'
+import { comparing } from './compare.ts'
+import { exporting } from './export-as.ts'
 import { inspector } from './inspector.ts'
 import { branchRun, checkRun, cloneRun, createRun } from './new-run.ts'
 import type { RunEntry } from './run.ts'
@@ -70,6 +72,8 @@ export const handlers: Handlers = {
   },
   deleteModel: async (host, { project, model }) => deleteModel(host, project, model),
   ...inspector,
+  ...comparing,
+  ...exporting,
   datasets: async (host, { project }) => host.project(project).datasets(),
   removeDataset: async (host, { project, dataset }) => {
     const found = host.project(project)
@@ -172,7 +176,7 @@ function baselineOf(host: Host, { project, notes }: RunEntry): RunDetail['refere
   return typeof accuracy === 'number' ? { name: 'baseline', accuracy } : undefined
 }
 
-async function deleteModel(host: Host, project: string, model: string): Promise<{ readonly bytes: number }> {
+async function deleteModel(host: Host, project: string, model: string): Promise<StudioResults['deleteModel']> {
   const found = host.project(project).writable()
   const child = found.models.list().find(({ parent }) => parent === model)
   const user = [...found.runs.values()].find(({ notes }) => notes.model.model === model)
@@ -183,10 +187,12 @@ async function deleteModel(host: Host, project: string, model: string): Promise<
       fix: 'Delete that first.',
     })
   }
-  const bytes = await found.models.remove(model)
+  const { name } = found.models.get(model)
+  const discarded = await host.bin.add('model', found.models.folder(model), name, project)
   host.hub.emit({ kind: 'contents', project, what: 'models' })
+  host.hub.emit({ kind: 'bin' })
   host.showProject(found)
-  return { bytes }
+  return discarded
 }
 
 async function discardRun(host: Host, key: string): Promise<StudioResults['discardRun']> {

@@ -11,7 +11,7 @@ import { randomLetters } from './paths.ts'
 
 const Entry = z.object({
   id: z.string(),
-  kind: z.enum(['project', 'run']),
+  kind: z.enum(['project', 'run', 'model']),
   name: z.string(),
   project: z.string().optional(),
   bytes: z.number(),
@@ -37,7 +37,7 @@ export class Bin {
   }
 
   /** Moves a folder into `.alambic-bin` beside it. */
-  async add(kind: 'project' | 'run', folder: string, name: string, project?: string): Promise<Discarded> {
+  async add(kind: Entry['kind'], folder: string, name: string, project?: string): Promise<Discarded> {
     const id = `${kind}-${randomLetters(10)}`
     const entry: Entry = {
       id,

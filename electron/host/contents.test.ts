@@ -237,6 +237,6 @@ test('a model that something was made from cannot be deleted; another can', asyn
   const detail = await handlers.runDetail(studio.host, { run: child.key })
   expect(detail.references).toContainEqual({ name: 'baseline', accuracy: first.measured?.['accuracy'] })
   await vi.waitFor(() =>
-    expect(readdirSync(join(project.path, 'models')).every((name) => !name.startsWith('.'))).toBe(true),
+    expect(readdirSync(join(project.path, 'models')).every((name) => !name.startsWith('.adding'))).toBe(true),
   )
 })

@@ -181,10 +181,10 @@ export class ModelStore {
     return this.#info(id)
   }
 
-  async remove(id: ModelId): Promise<number> {
-    const { bytes } = this.get(id)
-    await rm(join(this.#folder, id), { recursive: true, force: true })
-    return bytes
+  /** Where everything of a model lies. */
+  folder(id: ModelId): string {
+    if (!this.has(id)) throw noModel(id)
+    return join(this.#folder, id)
   }
 
   /** Files of a model, for writing a copy elsewhere. */

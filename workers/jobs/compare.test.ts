@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { ortCpu } from '../executors/ort/executor.ts'
-import type { GraphDiff } from '../passes/diff/diff.ts'
+import type { GraphDiff } from '../protocol/studio.ts'
 import type { CallName, Report } from '../protocol/worker.ts'
 import { answer, type CallEnvironment } from './calls.ts'
 

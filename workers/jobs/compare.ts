@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { isImage, openDataset, preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
-import type { Graph, Model } from '../graph/graph.ts'
+import type { Graph } from '../graph/graph.ts'
 import { evaluate } from '../measure/accuracy.ts'
 import { assess, type Assessment } from '../measure/assess.ts'
 import { latenciesInTurn } from '../measure/latency.ts'
@@ -12,8 +12,9 @@ import { readModel, writeModel } from '../onnx/index.ts'
 import { diffGraphs } from '../passes/diff/diff.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import type { calls, CallName, Report } from '../protocol/worker.ts'
-import { openForRecipe, openModel, zooReference } from '../recipes/open.ts'
+import { openModel, zooReference } from '../recipes/open.ts'
 import type { CallEnvironment } from './calls.ts'
+import { openToInspect } from './inspector/open.ts'
 import { packedSize } from './measure-stage.ts'
 
 type Request<Name extends CallName> = z.output<(typeof calls)[Name]>
@@ -126,8 +127,8 @@ export function splitOf(data: Dataset, name: 'test' | 'train' | 'validation'): S
   })
 }
 
-/** Functions inlined and names made single: nodes that are compared are those that are run. */
+/** Nodes are told by their places in the files' own graphs, as everywhere where a model is looked at. */
 export async function diffCall({ before, after }: Request<'diff'>): Promise<Report> {
-  const [left, right]: readonly Model[] = await Promise.all([openForRecipe(before, 42), openForRecipe(after, 42)])
-  return { before, after, ...diffGraphs({ before: (left as Model).graph, after: (right as Model).graph }) }
+  const [left, right] = [(await openToInspect(before)).graph, (await openToInspect(after)).graph]
+  return { before, after, ...diffGraphs({ before: left, after: right }) }
 }

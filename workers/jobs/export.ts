@@ -10,6 +10,7 @@ import { latencyOf } from '../measure/latency.ts'
 import { costOf } from '../ops/cost.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import { replaceFile } from '../protocol/files/durable.ts'
+import type { ExportReport, Verification } from '../protocol/studio.ts'
 import type { ExportRequest, Report } from '../protocol/worker.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import type { CallEnvironment } from './calls.ts'
@@ -17,7 +18,7 @@ import { onDisk } from './compare.ts'
 import { cardLanguages, modelCard, type CardFacts } from './export/card.ts'
 import { sampleCode, sampleTypes, type SampleTensor } from './export/code.ts'
 import { formats, type Source } from './export/formats.ts'
-import { inputsOf, verifyExport, type Verification } from './export/verify.ts'
+import { inputsOf, verifyExport } from './export/verify.ts'
 import { inspectModel } from './inspect.ts'
 import { hashOf } from './measure-stage.ts'
 
@@ -44,7 +45,7 @@ export async function exportCall(request: Request, environment: CallEnvironment)
       onProgress: (progress) => environment.listener.progress(progress),
       stopping: environment.stopping,
     }
-    return new Export(request, source, environment).run()
+    return (await new Export(request, source, environment).run()) as unknown as Report
   })
 }
 
@@ -59,7 +60,7 @@ class Export {
     this.#environment = environment
   }
 
-  async run(): Promise<Report> {
+  async run(): Promise<ExportReport> {
     const { format, output, samples } = this.#request
     const { write, tolerance } = formats[format]
     const isFolder = format === 'folder'

@@ -7,6 +7,7 @@ import type { Project } from './studio/project.ts'
 import type { RunSummary } from './studio/run.ts'
 
 export * from './studio/calls.ts'
+export * from './studio/compare.ts'
 export * from './studio/machine.ts'
 export * from './studio/names.ts'
 export * from './studio/project.ts'

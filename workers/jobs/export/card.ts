@@ -1,6 +1,6 @@
 import type { Preprocessing } from '../../datasets/index.ts'
 import type { ExportFormat } from '../../protocol/worker.ts'
-import type { Verification } from './verify.ts'
+import type { Verification } from '../../protocol/studio.ts'
 
 /** What a model card says, apart from its words. */
 export interface CardFacts {

@@ -6,6 +6,7 @@ import { readModel, writeModel } from '../../onnx/index.ts'
 import { pack } from '../../pack/index.ts'
 import { existingQuantization, prepareForQuantization, toFloat16 } from '../../passes/index.ts'
 import { AlambicError } from '../../protocol/errors.ts'
+import type { Tolerance } from '../../protocol/studio.ts'
 import type { ExportFormat, Progress } from '../../protocol/worker.ts'
 import { asIntegerOperators } from '../../recipes/quantize/checks.ts'
 import type { StepContext } from '../../recipes/step.ts'
@@ -22,14 +23,6 @@ export interface Source {
   readonly seed: number
   readonly onProgress: (progress: Progress) => void
   readonly stopping: () => boolean
-}
-
-/** How far outputs may be from the source's, and what is to be kept of its answers. */
-export interface Tolerance {
-  /** Largest error of an output, as a share of the largest output. */
-  readonly relative?: number
-  /** Share of predictions that must be the source's; accuracy may fall by what is left. */
-  readonly agreement?: number
 }
 
 interface Format {

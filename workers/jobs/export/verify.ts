@@ -12,35 +12,7 @@ import { evaluate } from '../../measure/accuracy.ts'
 import { randomInputs } from '../../measure/latency.ts'
 import { pairedComparison } from '../../measure/quantization/index.ts'
 import { Unpacker } from '../../pack/index.ts'
-import type { Tolerance } from './formats.ts'
-
-/** What a written file does, read back from the disk and run by the runtime that its users have. */
-export interface Verification {
-  readonly passed: boolean
-  /** Inputs on which outputs were compared, and where they came from. */
-  readonly samples: number
-  readonly inputs: 'data' | 'random'
-  /** Largest and mean absolute difference of an output, and the largest output of the source. */
-  readonly maxError: number
-  readonly meanError: number
-  readonly largestOutput: number
-  /** Share of samples whose largest output is the same one; of outputs `[N, classes]`. */
-  readonly agreement?: number
-  /** On the whole test split, of the source and of the file. */
-  readonly accuracy?: {
-    readonly source: number
-    readonly exported: number
-    readonly n: number
-    readonly drop: number
-    readonly interval: readonly [number, number]
-  }
-  readonly limit: Tolerance
-  /** What was not kept, in sentences. */
-  readonly problems: readonly string[]
-  readonly runtime: string
-  readonly data?: string
-  readonly dataHash?: string
-}
+import type { Tolerance, Verification } from '../../protocol/studio.ts'
 
 export interface VerifyOptions {
   readonly model: Model

@@ -74,7 +74,7 @@ function batchesOf(
   const loader = evaluationLoader(subset(split, count, SEED), { batch, preprocessing })
   return {
     count,
-    async *batches () {
+    async *batches() {
       for (let i = 0; i < loader.stepsPerEpoch; i++) {
         const { x } = await loader.batchAt(i)
         yield { feeds: { [input?.name ?? '']: x }, first: i * batch }

@@ -1,22 +1,8 @@
-import { plainValueText } from './text.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
 import type { Tensor } from '../../graph/tensor.ts'
 import { asTensor, type Shape } from '../../graph/types.ts'
-
-/** How a node differs from its counterpart. */
-export interface Change {
-  readonly what: 'operator' | 'attribute' | 'weight shape' | 'weight type' | 'weight values' | 'input' | 'output shape'
-  /** The attribute, or the tensor. */
-  readonly name: string
-  readonly before: string
-  readonly after: string
-}
-
-/**
- * `changed`: its own definition differs (operator, attributes, shape or type of its weights, where its inputs come
- * from); `weights`: only values of weights do; `reshaped`: it is the same, but works on tensors of other shapes.
- */
-export type NodeStatus = 'same' | 'reshaped' | 'weights' | 'changed' | 'added' | 'removed'
+import type { Change, NodeStatus } from '../../protocol/studio.ts'
+import { plainValueText } from './text.ts'
 
 /** What a value holds when it is a constant, also one that is dequantized first. */
 export function constantOf(graph: Graph, value: string): Tensor | undefined {

@@ -6,7 +6,8 @@ import { analyse } from '../prune/analysis.ts'
 import { cut } from '../prune/cut.ts'
 import { groupsOf } from '../prune/groups.ts'
 import { removeIdentities } from '../simplify/identity.ts'
-import { diffGraphs, type GraphDiff } from './diff.ts'
+import type { GraphDiff } from '../../protocol/studio.ts'
+import { diffGraphs } from './diff.ts'
 
 const net = randomGraph(`graph (x: f32[N,3,8,8]) -> (y: f32) opset 17 {
   const w1: f32[10,3,3,3] = 1 a = Conv(x, w1) "first" r = Relu(a) "relu1"

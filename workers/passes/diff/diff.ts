@@ -3,67 +3,12 @@ import { asTensor } from '../../graph/types.ts'
 import { costOf, type NodeCost } from '../../ops/cost.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { AlambicError } from '../../protocol/errors.ts'
+import type { GraphDiff, GroupDiff, LayerDiff, LayerSide, NodeDiff, NodeStatus } from '../../protocol/studio.ts'
 import { analyse } from '../prune/analysis.ts'
 import { groupsOf, type Group, type Member } from '../prune/groups.ts'
 import { groupFacts } from '../prune/print.ts'
-import { changesOf, constantOf, shapeText, statusOf, type Change, type NodeStatus } from './changes.ts'
+import { changesOf, constantOf, shapeText, statusOf } from './changes.ts'
 import { matchNodes } from './match.ts'
-
-/** A node and its counterpart; `before` and `after` are places in the nodes of the graphs. */
-export interface NodeDiff {
-  readonly status: NodeStatus
-  readonly name: string
-  readonly op: string
-  readonly before?: number
-  readonly after?: number
-  readonly changes: readonly Change[]
-}
-
-/** What a layer is in one of the graphs. Sizes are counts, `bits` those of an element of its weight. */
-export interface LayerSide {
-  readonly node: string
-  readonly op: string
-  readonly weight: string
-  readonly bits: number
-  /** Channels that it puts out, where its output has any. */
-  readonly channels?: number
-  readonly params: number
-  readonly macs?: number
-  /** Bytes of its weight. */
-  readonly bytes: number
-}
-
-export interface LayerDiff {
-  readonly name: string
-  readonly status: NodeStatus
-  readonly before?: LayerSide
-  readonly after?: LayerSide
-  /** Index in `groups`: what its output channels went together with. */
-  readonly group?: number
-}
-
-/** Channels that went together, and why. */
-export interface GroupDiff {
-  readonly name: string
-  readonly units: number
-  readonly left: number
-  readonly members: readonly {
-    readonly tensor: string
-    readonly use: string
-    readonly before: number
-    readonly after: number
-  }[]
-  readonly because: readonly string[]
-}
-
-export interface GraphDiff {
-  readonly nodes: readonly NodeDiff[]
-  readonly counts: Readonly<Record<NodeStatus, number>>
-  readonly layers: readonly LayerDiff[]
-  readonly groups: readonly GroupDiff[]
-  /** Why there is no word on what went together, where there is none. */
-  readonly groupsProblem?: string
-}
 
 /** How one graph became another: every node with its counterpart, layers side by side, and what was cut together. */
 export function diffGraphs(given: { readonly before: Graph; readonly after: Graph }): GraphDiff {
@@ -142,6 +87,7 @@ function sideOf(graph: Graph, costs: readonly NodeCost[], place: number | undefi
   const channels = shape && (shape.length > 3 ? shape[1] : shape.at(-1))
   return {
     node: nodeName(node),
+    place,
     op: node.op,
     weight: shapeText(tensor.dims),
     bits: elements === 0 ? 0 : Math.round((8 * tensor.bytes.length) / elements),

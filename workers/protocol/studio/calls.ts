@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Report, RunEvent } from '../worker.ts'
+import { exportFormats, type Report, type RunEvent } from '../worker.ts'
+import type { ComparedModel, ExportInfo, GraphDiff, Picture, Predictions, RunFields } from './compare.ts'
 import { SettingsChange, type Device, type Hello, type SelfTest, type Settings, type SystemStatus } from './machine.ts'
 import { CheckpointId, DatasetId, JobId, ModelId, Path, ProjectId, RunKey, Title } from './names.ts'
 import type {
@@ -56,6 +57,14 @@ const DataChoice = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('dataset'), dataset: DatasetId }),
   z.strictObject({ kind: z.literal('named'), id: z.string().min(1).max(100) }),
 ])
+
+/** Models anywhere in the studio; the first is what the others are held against. */
+const places = z
+  .array(z.strictObject({ project: ProjectId, model: ModelId }))
+  .min(1)
+  .max(64)
+const Split = z.enum(['test', 'train', 'validation'])
+const count1 = z.int().min(1)
 
 /** What a run is made of. `recipe` is the name of a built-in, a file of the project, or a plain value. */
 export const RunPlan = z.strictObject({
@@ -132,7 +141,7 @@ export const studioCalls = {
 
   models: project,
   renameModel: project.extend({ model: ModelId, name: Title }),
-  /** Removes a model that no other and no run was made from. */
+  /** Puts a model that no other and no run was made from in the bin. */
   deleteModel: project.extend({ model: ModelId }),
   /** A model in columns, one row per node. The process that answers keeps the model open for the next questions. */
   modelSheet: model,
@@ -215,6 +224,45 @@ export const studioCalls = {
   exportCheckpoint: checkpoint.extend({ job: JobId, to: Path.optional() }),
   /** Writes a copy of a model for the person; `to` is for the desktop shell. */
   exportModel: project.extend({ model: ModelId, to: Path.optional() }),
+  /** Writes a model in another format into the project's exports, reads it back and compares it with its source. */
+  exportAs: model.extend({
+    job: JobId,
+    format: z.enum(exportFormats),
+    data: DataChoice.optional(),
+    samples: count1.max(10_000).default(256),
+  }),
+  exports: project,
+  /** The files of an export as one ZIP; `to` (desktop only) is a folder that they are copied to. */
+  fetchExport: project.extend({ id: z.string().regex(/^[a-z0-9-]{1,100}$/), to: Path.optional() }),
+
+  /** Measures models one after the other, and their latencies in turn, in one process; what was measured is kept. */
+  compareModels: z.strictObject({
+    job: JobId,
+    models: places,
+    /** Without it only what needs no data is measured. */
+    data: z.strictObject({ project: ProjectId, choice: DataChoice }).optional(),
+    batch: count1.max(1024).default(1),
+    runs: z.int().min(3).max(1000).default(50),
+    threads: count1.max(1024).optional(),
+  }),
+  /** What each model says of every sample of a split, computed now in a process of its own. */
+  predictions: z.strictObject({
+    job: JobId,
+    models: places,
+    data: z.strictObject({ project: ProjectId, choice: DataChoice }),
+    split: Split.default('test'),
+  }),
+  pictures: z.strictObject({
+    data: z.strictObject({ project: ProjectId, choice: DataChoice }),
+    split: Split.default('test'),
+    indices: z.array(count).max(500),
+  }),
+  diffModels: z.strictObject({
+    before: z.strictObject({ project: ProjectId, model: ModelId }),
+    after: z.strictObject({ project: ProjectId, model: ModelId }),
+  }),
+  /** The settings of all runs, flat. */
+  runFields: z.strictObject({ project: ProjectId.optional() }),
 
   devices: z.strictObject({ refresh: z.boolean().default(false) }),
   selfTest: z.strictObject({ job: JobId, device: z.string().min(1).max(100) }),
@@ -247,7 +295,7 @@ export interface StudioResults {
   cancelJob: { readonly found: boolean }
   models: readonly ModelInfo[]
   renameModel: ModelInfo
-  deleteModel: { readonly bytes: number }
+  deleteModel: Discarded
   modelSheet: ModelSheet
   modelNode: NodeFacts
   modelWeights: WeightHistogram
@@ -280,6 +328,14 @@ export interface StudioResults {
   branchRun: RunSummary
   exportCheckpoint: Written & { readonly model?: ModelId }
   exportModel: Written
+  exportAs: ExportInfo
+  exports: readonly ExportInfo[]
+  fetchExport: Written
+  compareModels: readonly ComparedModel[]
+  predictions: Predictions
+  pictures: readonly Picture[]
+  diffModels: GraphDiff
+  runFields: readonly RunFields[]
   devices: readonly Device[]
   selfTest: SelfTest
   settings: Settings
