@@ -5,6 +5,7 @@ import { callWorker, ExitCode, fail } from './session.ts'
 import { addExporting } from './export.ts'
 import { addFactorizing } from './factorize.ts'
 import { addStudents } from './student.ts'
+import { addMethods } from './methods.ts'
 import { addOptimizing } from './optimize.ts'
 import { addPacking } from './pack.ts'
 import { addReplay } from './replay.ts'
@@ -87,6 +88,7 @@ function commands(): Command {
   addOptimizing(program)
   addQuantizing(program)
   addLists(program)
+  addMethods(program)
   addStudio(program)
   return program
 }

@@ -13,6 +13,16 @@ import { comparing } from './compare.ts'
 import { exporting } from './export-as.ts'
 import { inspector } from './inspector.ts'
 import { branchRun, checkRun, cloneRun, createRun } from './new-run.ts'
+import {
+  checkBaseline,
+  checkRecipe,
+  deleteRecipe,
+  estimateRecipe,
+  listRecipes,
+  methods,
+  previewData,
+  saveRecipe,
+} from './recipes.ts'
 import type { RunEntry } from './run.ts'
 
 type Request<Name extends StudioCall> = z.output<(typeof studioCalls)[Name]>
@@ -84,6 +94,15 @@ export const handlers: Handlers = {
     return { removed }
   },
   catalog: async (host, { project }) => catalog(host, host.project(project)),
+
+  methods: async (host) => methods(host),
+  recipes: async (host, { project }) => listRecipes(host, project),
+  saveRecipe: async (host, request) => saveRecipe(host, request),
+  deleteRecipe: async (host, request) => deleteRecipe(host, request),
+  checkRecipe: async (host, request) => checkRecipe(host, request),
+  estimateRecipe: async (host, request) => estimateRecipe(host, request),
+  previewData: async (host, request) => previewData(host, request),
+  checkBaseline: async (host, request) => checkBaseline(host, request),
 
   runs: async (host, { project }) => {
     const projects = project === undefined ? [...host.projects.values()] : [host.project(project)]

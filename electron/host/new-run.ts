@@ -48,6 +48,15 @@ function materials(project: ProjectFolder, plan: Pick<Plan, 'model' | 'data'>): 
   return { model: model.reference, data: data.reference, names: { model: model.notes, data: { name: data.name } } }
 }
 
+/** What a worker opens for a choice of model and of data; each only where it was chosen. */
+export const materialOf = (
+  project: ProjectFolder,
+  { model, data }: { readonly model?: Plan['model'] | undefined; readonly data?: Plan['data'] | undefined },
+): { readonly model?: string; readonly data?: string } => ({
+  ...(model ? { model: model.kind === 'zoo' ? model.id : project.models.path(model.model) } : {}),
+  ...(data ? { data: dataOf(project, data).reference } : {}),
+})
+
 /** What a choice of data stands for: a name that workers know, or a data set of the project. */
 export function dataOf(project: ProjectFolder, choice: Plan['data']): { reference: string; name: string } {
   if (choice.kind === 'named') return { reference: choice.id, name: choice.id }

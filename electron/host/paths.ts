@@ -76,6 +76,7 @@ const isSafeName = (name: string): boolean =>
 export function slug(name: string, fallback: string): string {
   const plain = name
     .normalize('NFKD')
+    .replaceAll(/\p{M}+/gu, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '')

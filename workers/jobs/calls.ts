@@ -23,6 +23,7 @@ import {
   weightsCall,
 } from './inspector/index.ts'
 import { builtins } from '../recipes/builtin.ts'
+import { describeAll } from '../recipes/describe.ts'
 import { openModel, openWithFiles } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
@@ -31,7 +32,9 @@ import { doctor } from './doctor.ts'
 import { exportCall } from './export.ts'
 import { factorizeCall } from './factorize.ts'
 import { packCall, unpackCall } from './pack.ts'
-import { describeCall, planCall } from './plan.ts'
+import { checkCall, describeCall, planCall } from './plan.ts'
+import { estimateCall } from './estimate.ts'
+import { baselineCall, previewCall } from './preview.ts'
 import { evaluatePoint, exportPoint, samples } from './points.ts'
 import { groupsReport, pruneCall } from './prune.ts'
 import { optimizeCall } from './optimize.ts'
@@ -127,6 +130,11 @@ const handlers: Handlers = {
       }),
     ),
   }),
+  methods: async () => asReport(await describeAll()),
+  check: checkCall,
+  estimate: estimateCall,
+  preview: previewCall,
+  baseline: baselineCall,
   doctor: async (_request, { executor }) => doctor(executor),
   plan: planCall,
   describe: describeCall,

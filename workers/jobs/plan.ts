@@ -2,11 +2,12 @@ import { stat } from 'node:fs/promises'
 import { stringify } from 'yaml'
 import type { z } from 'zod'
 import { asAlambicError } from '../protocol/errors.ts'
-import type { DescribeRequest, PlanRequest, Report, WireError } from '../protocol/worker.ts'
+import type { CheckRequest, DescribeRequest, PlanRequest, Report, WireError } from '../protocol/worker.ts'
 import { openDataset } from '../datasets/index.ts'
 import { dimsOf } from '../datasets/types.ts'
 import type { Model } from '../graph/graph.ts'
 import { openForRecipe } from '../recipes/open.ts'
+import { recipeIssues } from '../recipes/issues.ts'
 import { openRecipe, type Recipe } from '../recipes/recipe.ts'
 
 /** Of a zoo net's fresh weights; which they are makes no difference here. */
@@ -36,6 +37,18 @@ export async function planCall(request: z.output<typeof PlanRequest>): Promise<R
     // Per training stage: weights, two moments, the best weights; two newest checkpoints and the best, one being
     // written; then the models of the stages and the result, metrics and the journal.
     diskBytes: recipe.steps.length * bytes * 17 + bytes + 64e6,
+  }
+}
+
+/** Everything that is wrong with a recipe, each at its field. A model that can't be opened is one more problem. */
+export async function checkCall(request: z.output<typeof CheckRequest>): Promise<Report> {
+  const { recipe, samples } = request
+  try {
+    const model = request.model === undefined ? undefined : await openForRecipe(request.model, SEED)
+    return { issues: recipeIssues(recipe, { model, samples }) }
+  } catch (thrown) {
+    const { code, message } = asAlambicError(thrown)
+    return { issues: [{ severity: 'error', path: [], code, message }, ...recipeIssues(recipe, { samples })] }
   }
 }
 

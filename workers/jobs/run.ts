@@ -16,6 +16,7 @@ import type { StepContext, StepResult } from '../recipes/step.ts'
 import { RunFolder } from './folder.ts'
 import { measureStage } from './measure-stage.ts'
 import { dataOf, modelBefore } from './stage.ts'
+import { targetsMet } from './targets.ts'
 import { replaceFile } from '../protocol/files/durable.ts'
 import { StepJournal, type Listener } from './journal.ts'
 
@@ -133,14 +134,15 @@ class Run {
 
   /** Stages are worth measuring where there are several: the result of one step is measured anyway. */
   async #measure(step: string, path: string, data: Dataset): Promise<Record<string, unknown> | undefined> {
-    if (this.#recipe.steps.length < 2) return undefined
+    const compared = step === 'input' && this.#recipe.targets.maxDrop !== undefined
+    if (this.#recipe.steps.length < 2 && !compared) return undefined
     const { executor } = this.#environment
     const { threads } = this.#record.request as Request
     return { ...(await measureStage(step, path, data, { executor, threads })) }
   }
 
   async #measureInput(source: Model, data: Dataset): Promise<void> {
-    if (this.#record.input || this.#recipe.steps.length < 2) return
+    if (this.#record.input || (this.#recipe.steps.length < 2 && this.#recipe.targets.maxDrop === undefined)) return
     const path = join(this.#folder.path, 'input.onnx')
     await writeModel(source, path)
     const input = await this.#measure('input', path, data)
@@ -223,11 +225,18 @@ class Run {
       steps: this.#record.steps.map((s) => s.report),
       ...this.#stages(),
       ...measured,
+      ...this.#targets(measured),
     }
     this.#record = { ...this.#record, state: stopped ? 'stopped' : 'succeeded', result }
     await this.#folder.write(this.#record)
     this.#environment.listener.event(this.#folder.event('finished', { state: this.#record.state }))
     return result
+  }
+
+  #targets(measured: Parameters<typeof targetsMet>[2]): Report {
+    const before = this.#record.input?.['accuracy']
+    const targets = targetsMet(this.#recipe.targets, typeof before === 'number' ? before : undefined, measured)
+    return targets.length > 0 ? { targets } : {}
   }
 
   /** What the last step made beside the model goes beside the output, under its name. */

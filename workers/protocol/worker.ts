@@ -309,6 +309,44 @@ export const PlanRequest = z.object({
 })
 export type PlanRequest = z.input<typeof PlanRequest>
 
+/** Looks for everything that is wrong with a recipe: of its text, of the model, and of the data by its counts. */
+export const CheckRequest = z.object({
+  recipe: z.record(z.string(), z.unknown()),
+  model: Reference.optional(),
+  /** Samples by split. */
+  samples: z.record(z.string(), z.number()).optional(),
+})
+export type CheckRequest = z.input<typeof CheckRequest>
+
+/** What would become of a model; `samples` is how many there are to train with. */
+export const EstimateRequest = Compute.extend({
+  recipe: RunRequest.shape.recipe,
+  set: RunRequest.shape.set,
+  model: Reference,
+  samples: z.number().int().min(1).optional(),
+  seed: z.number().int().default(42),
+})
+export type EstimateRequest = z.input<typeof EstimateRequest>
+
+/** Some samples as they are stored and as a model would see them. */
+export const PreviewRequest = z.object({
+  data: Reference,
+  model: Reference.optional(),
+  preprocessing: z.record(z.string(), z.unknown()).optional(),
+  count: z.number().int().min(1).max(64).default(5),
+  seed: z.number().int().default(42),
+})
+export type PreviewRequest = z.input<typeof PreviewRequest>
+
+/** How good a model is before anything is done to it. */
+export const BaselineRequest = Compute.extend({
+  model: Reference,
+  data: Reference,
+  preprocessing: z.record(z.string(), z.unknown()).optional(),
+  samples: z.number().int().min(1).default(1000),
+})
+export type BaselineRequest = z.input<typeof BaselineRequest>
+
 export const DescribeRequest = z.object({ data: Reference, limit: z.number().int().min(1).optional() })
 export type DescribeRequest = z.input<typeof DescribeRequest>
 
@@ -371,6 +409,11 @@ export const calls = {
   addDataset: AddDatasetRequest,
   zoo: z.object({}),
   recipes: z.object({}),
+  methods: z.object({}),
+  check: CheckRequest,
+  estimate: EstimateRequest,
+  preview: PreviewRequest,
+  baseline: BaselineRequest,
   doctor: z.object({}),
   plan: PlanRequest,
   describe: DescribeRequest,

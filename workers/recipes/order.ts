@@ -59,13 +59,26 @@ const rules: readonly Rule[] = [
   },
 ]
 
-/** A sentence for each pair of steps that stand in an order that loses something. Nothing is refused. */
-export function orderWarnings(recipe: Pick<Recipe, 'steps'>): readonly string[] {
-  const ids = recipe.steps.map((s) => s.description.id)
+/** Two steps, by their places, that stand in an order that loses something, and what is lost. */
+export interface OrderProblem {
+  readonly first: number
+  readonly then: number
+  readonly why: string
+}
+
+export function orderProblems(ids: readonly string[]): readonly OrderProblem[] {
   return ids.flatMap((first, i) =>
     ids.slice(i + 1).flatMap((then, j) => {
       const rule = rules.find((r) => r.first.includes(first) && r.then.includes(then))
-      return rule ? [`step ${i + 1} (${first}) before step ${i + j + 2} (${then}): ${rule.why}`] : []
+      return rule ? [{ first: i, then: i + j + 1, why: rule.why }] : []
     }),
+  )
+}
+
+/** A sentence for each of them. Nothing is refused. */
+export function orderWarnings(recipe: Pick<Recipe, 'steps'>): readonly string[] {
+  const ids = recipe.steps.map((s) => s.description.id)
+  return orderProblems(ids).map(
+    ({ first, then, why }) => `step ${first + 1} (${ids[first]}) before step ${then + 1} (${ids[then]}): ${why}`,
   )
 }

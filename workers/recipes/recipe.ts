@@ -6,11 +6,22 @@ import { builtins } from './builtin.ts'
 import { steps } from './registry.ts'
 import type { StepDescription } from './step.ts'
 
+/** What the result shall keep to. It is told whether it does; steps have options of their own that aim at it. */
+export const Targets = z.strictObject({
+  maxDrop: z.number().min(0).max(1).optional().describe('Largest accuracy that may be lost, 0 to 1'),
+  latency: z.number().positive().optional().describe('Most milliseconds for one sample, by median, on this machine'),
+  bytes: z.number().positive().optional().describe('Largest ONNX file'),
+})
+export type Targets = z.output<typeof Targets>
+
 /** A recipe file, format 1: a name and steps in order, each with the step's own options beside its id. */
-const RecipeFile = z.strictObject({
+export const RecipeFile = z.strictObject({
   alambic: z.literal(1).describe('Version of the recipe format'),
   name: z.string().regex(/^[\w.-]+$/, 'letters, digits, dots and dashes'),
   title: z.string().default(''),
+  /** The recipe that it was made from: a built-in's name, or a file beside it. */
+  parent: z.string().optional(),
+  targets: Targets.optional(),
   steps: z.array(z.looseObject({ step: z.string() })).min(1),
 })
 
@@ -24,6 +35,7 @@ export interface Recipe {
   readonly name: string
   readonly title: string
   readonly steps: readonly RecipeStep[]
+  readonly targets: Targets
   /** The recipe as plain data with all defaults written out: what the run folder keeps, and what replays it. */
   readonly plain: Readonly<Record<string, unknown>>
 }
@@ -91,7 +103,8 @@ export function checkRecipe(plain: unknown): Recipe {
     return { description, options: check(description.options, options, `steps.${i}`) }
   })
   const written = checked.map(({ description, options }) => ({ step: description.id, ...(options as object) }))
-  return { name: file.name, title: file.title, steps: checked, plain: { ...file, steps: written } }
+  const { name, title, targets = {} } = file
+  return { name, title, steps: checked, targets, plain: { ...file, steps: written } }
 }
 
 function check<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {

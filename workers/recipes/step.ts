@@ -3,6 +3,7 @@ import type { Dataset } from '../datasets/index.ts'
 import type { Executor, Tensors } from '../executors/executor.ts'
 import type { Model } from '../graph/graph.ts'
 import type { Progress } from '../protocol/worker.ts'
+import { pages, type MethodId } from './help/index.ts'
 
 /** Everything that a step needs to go on exactly where it was: kept by the journal as a checkpoint. */
 export interface Snapshot {
@@ -58,6 +59,7 @@ export interface StepResult {
 export interface StepDescription<Options extends z.ZodType = z.ZodType> {
   readonly id: string
   readonly family: 'training' | 'distillation' | 'pruning' | 'quantization' | 'factorization' | 'clustering'
+  /** In English; `pages` has both languages and more. */
   readonly title: string
   readonly help: string
   /** The paper or specification it follows. */
@@ -68,6 +70,16 @@ export interface StepDescription<Options extends z.ZodType = z.ZodType> {
   readonly run: (context: StepContext, options: z.output<Options>) => Promise<StepResult>
 }
 
-/** Keeps the options' type between the schema and `run`. */
-export const step = <Options extends z.ZodType>(description: StepDescription<Options>): StepDescription<Options> =>
-  description
+/**
+ * Keeps the options' type between the schema and `run`. What is said of a method is in the table of `help`, by its id:
+ * every shell shows the same words, in both languages.
+ */
+export const step = <Options extends z.ZodType>({
+  id,
+  ...description
+}: Omit<StepDescription<Options>, 'id' | 'title' | 'help'> & { readonly id: MethodId }): StepDescription<Options> => ({
+  id,
+  title: pages[id].title.en,
+  help: pages[id].help.en,
+  ...description,
+})

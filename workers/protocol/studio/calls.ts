@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { exportFormats, type Report, type RunEvent } from '../worker.ts'
 import type { ComparedModel, ExportInfo, GraphDiff, Picture, Predictions, RunFields } from './compare.ts'
 import { SettingsChange, type Device, type Hello, type SelfTest, type Settings, type SystemStatus } from './machine.ts'
-import { CheckpointId, DatasetId, JobId, ModelId, Path, ProjectId, RunKey, Title } from './names.ts'
+import { CheckpointId, DatasetId, JobId, ModelId, Path, ProjectId, RecipeFileName, RunKey, Title } from './names.ts'
 import type {
   Catalog,
   DatasetInfo,
@@ -13,6 +13,7 @@ import type {
   Project,
   ScanReport,
 } from './project.ts'
+import type { BaselineReport, Methods, PreviewReport, RecipeEstimate, RecipeFileInfo, RecipeIssue } from './recipe.ts'
 import type {
   CheckpointInfo,
   LogPage,
@@ -85,6 +86,9 @@ export const RunPlan = z.strictObject({
   keepEvery: z.int().min(1).optional(),
 })
 export type RunPlan = z.input<typeof RunPlan>
+
+/** A recipe as a plain value; what it holds is checked by the worker, field by field. */
+const PlainRecipe = z.record(z.string().max(200), z.json())
 
 /**
  * Every call of a renderer to the host, with the schema of its request. The host checks each one; what does not fit is
@@ -168,6 +172,48 @@ export const studioCalls = {
   datasets: project,
   removeDataset: project.extend({ dataset: DatasetId }),
   catalog: project,
+
+  /** Every method with its form, and every recipe that comes with Alambic; the same until the host ends. */
+  methods: nothing,
+  /** Recipe files of one project, or of all. */
+  recipes: z.strictObject({ project: ProjectId.optional() }),
+  /**
+   * Writes a recipe file: a new one, named after `name`, unless `file` says which. Refused with `recipe.changed` when
+   * the file is not what `hash` says.
+   */
+  saveRecipe: project.extend({
+    name: Title,
+    file: RecipeFileName.optional(),
+    yaml: z.string().max(1_000_000),
+    hash: z.string().max(64).optional(),
+  }),
+  /** Removes a recipe file; `saveRecipe` puts it back. */
+  deleteRecipe: project.extend({ file: RecipeFileName }),
+  /** Everything that is wrong with a recipe, each at its field, and what is odd about it. */
+  checkRecipe: project.extend({ recipe: PlainRecipe, model: ModelChoice.optional(), data: DataChoice.optional() }),
+  /** What would become of the model. Sizes are computed, times follow from a short measurement of the model alone. */
+  estimateRecipe: project.extend({
+    recipe: PlainRecipe,
+    model: ModelChoice,
+    data: DataChoice.optional(),
+    limit: z.int().min(1).optional(),
+  }),
+  /** Some samples as they are stored and as the model would see them. */
+  previewData: project.extend({
+    data: DataChoice,
+    model: ModelChoice.optional(),
+    preprocessing: PlainRecipe.optional(),
+    count: z.int().min(1).max(64).default(5),
+    seed: z.int().default(42),
+  }),
+  /** How good the model is on some test samples, before anything is done to it; in a process of its own. */
+  checkBaseline: project.extend({
+    job: JobId,
+    model: ModelChoice,
+    data: DataChoice,
+    preprocessing: PlainRecipe.optional(),
+    samples: z.int().min(1).max(1_000_000).default(1000),
+  }),
 
   runs: z.strictObject({ project: ProjectId.optional() }),
   runDetail: run,
@@ -306,6 +352,14 @@ export interface StudioResults {
   datasets: readonly DatasetInfo[]
   removeDataset: { readonly removed: boolean }
   catalog: Catalog
+  methods: Methods
+  recipes: readonly (RecipeFileInfo & { readonly project: ProjectId })[]
+  saveRecipe: RecipeFileInfo
+  deleteRecipe: { readonly yaml: string }
+  checkRecipe: { readonly issues: readonly RecipeIssue[] }
+  estimateRecipe: RecipeEstimate
+  previewData: PreviewReport
+  checkBaseline: BaselineReport
   runs: readonly RunSummary[]
   runDetail: RunDetail
   checkRun: RunCheck

@@ -23,6 +23,10 @@ export type ModelId = string
 export const DatasetId = id
 export type DatasetId = string
 
+/** A recipe of a project, by the name of its file. */
+export const RecipeFileName = z.string().regex(/^[a-zA-Z0-9][\w.-]{0,99}\.ya?ml$/, 'the name of a YAML file')
+export type RecipeFileName = string
+
 /** One checkpoint of a run: `<step of the recipe>/<training step>`. */
 export const CheckpointId = z.string().regex(/^\d{1,4}\/\d{1,15}$/, 'not the name of a checkpoint')
 export type CheckpointId = string

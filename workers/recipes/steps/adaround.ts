@@ -63,8 +63,6 @@ const pick = (options: AdaroundOptions): Record<string, unknown> =>
 export const adaround = step({
   id: 'adaround',
   family: 'quantization',
-  title: 'Learn rounding (AdaRound)',
-  help: 'Static quantization whose weights are rounded up or down by what it does to the outputs of their layer.',
   source: 'Nagel et al. 2020, arXiv:2004.10568',
   options: AdaroundOptions,
   preflight: (model, options) => alreadyQuantized(model, options.rest),

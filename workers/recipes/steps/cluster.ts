@@ -91,8 +91,6 @@ function clusters(values: Float32Array, nonZeros: Float32Array, k: number, optio
 export const cluster = step({
   id: 'cluster',
   family: 'clustering',
-  title: 'Share weights',
-  help: 'Replaces the weights of each layer by few shared values (k-means) and trains these; zeros and who shares with whom stay.',
   source: 'Han, Mao & Dally 2016, arXiv:1510.00149, section 3',
   options: ClusterOptions,
   preflight: trainingProblems,

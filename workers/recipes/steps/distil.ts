@@ -29,8 +29,6 @@ async function run(context: StepContext, options: DistilOptions): Promise<StepRe
 export const distil = step({
   id: 'distil',
   family: 'distillation',
-  title: 'Distil',
-  help: 'Trains a student to follow a teacher: what it puts out, what it computes inside, or how it relates samples.',
   source: 'Hinton et al. 2015, arXiv:1503.02531; each loss and strategy names its own',
   options: DistilOptions,
   preflight: (model, options) => (options.student === undefined ? trainingProblems(model) : []),

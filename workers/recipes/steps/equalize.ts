@@ -23,8 +23,6 @@ const EqualizeOptions = z.strictObject({
 export const equalize = step({
   id: 'equalize',
   family: 'quantization',
-  title: 'Equalize layers',
-  help: 'Folds batch normalizations and balances the channels of layers that follow each other, so that one scale fits all of them. The function stays the same.',
   source: 'Nagel et al. 2019, arXiv:1906.04721',
   options: EqualizeOptions,
   run: async ({ model }, options) => {

@@ -168,8 +168,6 @@ const problems = (model: Model): readonly string[] =>
 export const factorize = step({
   id: 'factorize',
   family: 'factorization',
-  title: 'Factorize',
-  help: 'Writes convolutions and matrix products as several smaller ones; layers stay where that would not pay.',
   source: 'Denton et al. 2014, arXiv:1404.0736; Kim et al. 2016, arXiv:1511.06530',
   options: FactorizeStepOptions,
   preflight: problems,

@@ -68,8 +68,6 @@ async function measure(context: StepContext, graph: Graph, sites: readonly strin
 export const insertBatchnorm = step({
   id: 'insert-batchnorm',
   family: 'training',
-  title: 'Insert batch normalization',
-  help: 'Gives a model whose batch normalizations were folded away new ones behind every convolution, with γ and β from data so that the function stays what it is.',
   source: 'Ioffe & Szegedy 2015, arXiv:1502.03167',
   options: Options,
   run,

@@ -17,8 +17,6 @@ const PackOptions = z.strictObject({
 export const packing = step({
   id: 'pack',
   family: 'clustering',
-  title: 'Pack',
-  help: 'Writes the model as a .cmpz container beside the ONNX file: relative indices, codebooks, Huffman codes; bit-exact.',
   source: 'Han, Mao & Dally 2016, arXiv:1510.00149; CMPZ.md',
   options: PackOptions,
   run: async ({ model }, options) => {

@@ -45,8 +45,6 @@ async function run(context: StepContext, options: PruneRetrainOptions): Promise<
 export const pruneRetrain = step({
   id: 'prune-retrain',
   family: 'pruning',
-  title: 'Prune and retrain',
-  help: 'Sets the smallest weights to zero and trains the others on; several such steps in a row prune further.',
   source: 'Han et al. 2015, arXiv:1506.02626',
   options: PruneRetrainOptions,
   preflight: trainingProblems,

@@ -155,8 +155,6 @@ async function latencies({ executor, threads }: StepContext, before: Graph, afte
 export const prune = step({
   id: 'prune',
   family: 'pruning',
-  title: 'Prune channels',
-  help: 'Removes the least important channels, heads and hidden units with everything that depends on them.',
   source: 'Fang et al. 2023, DepGraph, arXiv:2301.12900',
   options: PruneOptions,
   preflight: pruningProblems,

@@ -59,8 +59,6 @@ async function run(context: StepContext, options: QatOptions): Promise<StepResul
 export const qat = step({
   id: 'qat',
   family: 'quantization',
-  title: 'Train quantized (QAT)',
-  help: 'Goes on training with the rounding of int8, or fewer bits, in the net; what is exported is what was trained.',
   source: 'Jacob et al. 2018, arXiv:1712.05877; Esser et al. 2020, arXiv:1902.08153',
   options: QatOptions,
   preflight: (model, _options) => [...alreadyQuantized(model, false), ...trainingProblems(model)],

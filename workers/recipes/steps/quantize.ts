@@ -31,8 +31,6 @@ async function run(context: StepContext, options: QuantizeOptions): Promise<Step
 export const quantize = step({
   id: 'quantize',
   family: 'quantization',
-  title: 'Quantize',
-  help: 'Stores weights, and computes activations, in 8 bits or less; returns layers to float until accuracy is kept.',
   source: 'Jacob et al. 2018, arXiv:1712.05877; Nagel et al. 2021, arXiv:2106.08295',
   options: QuantizeOptions,
   preflight: (model, options) => alreadyQuantized(model, options.rest),

@@ -239,8 +239,6 @@ function problems(model: Model, options: SlimOptions): readonly string[] {
 export const slim = step({
   id: 'slim',
   family: 'pruning',
-  title: 'Slim',
-  help: 'Trains with a term that makes channels dispensable, cuts the least important ones, and trains on.',
   source: 'Liu et al. 2017, arXiv:1708.06519; Fang et al. 2023, arXiv:2301.12900; Lin et al. 2018 (GDP)',
   options: SlimOptions,
   preflight: problems,

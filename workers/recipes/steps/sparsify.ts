@@ -203,8 +203,6 @@ async function retrainHeld(context: StepContext, graph: Graph, names: readonly s
 export const sparsify = step({
   id: 'sparsify',
   family: 'pruning',
-  title: 'Sparsify',
-  help: 'Sets single weights to zero by size or saliency, n of m, at once or gradually; what is left can be trained on.',
   source: 'Zhu & Gupta 2017, arXiv:1710.01878; Zhou et al. 2021, arXiv:2102.04010',
   options: SparsifyOptions,
   run,

@@ -45,8 +45,6 @@ async function run(context: StepContext, options: TrainingOptions): Promise<Step
 export const train = step({
   id: 'train',
   family: 'training',
-  title: 'Train',
-  help: 'Trains all weights with cross-entropy on labelled samples.',
   source: 'Kingma & Ba 2015, arXiv:1412.6980',
   options: TrainingOptions,
   preflight: trainingProblems,
@@ -56,8 +54,6 @@ export const train = step({
 export const finetune = step({
   id: 'finetune',
   family: 'training',
-  title: 'Fine-tune',
-  help: 'Goes on training a trained model gently: a tenth of the learning rate, batch-norm statistics kept unless told.',
   source: 'Yosinski et al. 2014, arXiv:1411.1792',
   options: RetrainOptions.extend({ lr: RetrainOptions.shape.lr.default(1e-4) }),
   preflight: trainingProblems,
