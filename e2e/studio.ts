@@ -16,6 +16,8 @@ export interface Studio {
   kill(): void
   /** Starts it again on the same data folder and the same port. */
   restart(): Promise<void>
+  /** Ends it, does something with its data folder, and starts it again. */
+  meanwhile(work: () => void): Promise<void>
   stop(): Promise<void>
 }
 
@@ -24,7 +26,7 @@ const START = 30_000
 export async function startStudio(sample: 'yes' | 'no'): Promise<Studio> {
   const home = mkdtempSync(join(tmpdir(), 'alambic-e2e-'))
   let { child, address } = await launch(home, sample, '0')
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
@@ -33,6 +35,9 @@ export async function startStudio(sample: 'yes' | 'no'): Promise<Studio> {
       await ended
       clearTimeout(timer)
     }
+  }
+  const stop = async (): Promise<void> => {
+    await end()
     rmSync(home, { recursive: true, force: true, maxRetries: 5 })
   }
   return {
@@ -45,6 +50,12 @@ export async function startStudio(sample: 'yes' | 'no'): Promise<Studio> {
     },
     kill: () => void child.kill('SIGKILL'),
     restart: async () => {
+      const { port } = new URL(address)
+      ;({ child, address } = await launch(home, 'no', port))
+    },
+    meanwhile: async (work) => {
+      await end()
+      work()
       const { port } = new URL(address)
       ;({ child, address } = await launch(home, 'no', port))
     },

@@ -4,6 +4,8 @@ export const icons = {
     'M5 20a4 4 0 018 0zM9 16V9a3 3 0 013-3h3l5 7v4M18.5 20.5a1.5 1.5 0 003 0c0-1-1.5-2.5-1.5-2.5s-1.5 1.5-1.5 2.5z',
   projects: 'M3 7l9-4 9 4-9 4zM3 7v10l9 4 9-4V7',
   runs: 'M5 4l14 8-14 8z',
+  compare: 'M9 3H4v18h5M15 3h5v18h-5M12 2v20',
+  models: 'M4 4h7v7H4zM13 13h7v7h-7zM13 7h7M4 17h7',
   devices: 'M6 6h12v12H6zM9 2v4M15 2v4M9 18v4M15 18v4M2 9h4M2 15h4M18 9h4M18 15h4',
   settings: 'M12 9a3 3 0 100 6 3 3 0 000-6zM12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M5 19l2-2M17 7l2-2',
   close: 'M6 6l12 12M18 6L6 18',

@@ -4,6 +4,7 @@ import { projects } from './en/projects.ts'
 import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
 import { kit } from './en/kit.ts'
+import { compare } from './en/compare.ts'
 
 /** Every phrase of the screens in English; zh-CN.ts has the same keys, and a test compares the two. */
 export const en = {
@@ -12,5 +13,6 @@ export const en = {
   ...runs,
   ...settings,
   ...kit,
+  ...compare,
   ...graph,
 }

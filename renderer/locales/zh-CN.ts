@@ -4,6 +4,7 @@ import { projects } from './zh-CN/projects.ts'
 import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
 import { kit } from './zh-CN/kit.ts'
+import { compare } from './zh-CN/compare.ts'
 import type { Messages } from './phrases.ts'
 
 /** 简体中文。键与 en.ts 相同；指标名、算子名不翻译。 */
@@ -13,5 +14,6 @@ export const zhCN: Messages = {
   ...runs,
   ...settings,
   ...kit,
+  ...compare,
   ...graph,
 }

@@ -75,6 +75,7 @@ export function useGlobalCommands({ open }: { open: (sheet: 'palette' | 'shortcu
     shortcuts: () => open('shortcuts'),
     projects: go('projects'),
     runs: go('runs'),
+    compare: go('compare'),
     devices: go('devices'),
     settings: go('settings'),
     open: () => importer.choose('files'),

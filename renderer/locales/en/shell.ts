@@ -19,6 +19,7 @@ export const shell = {
     label: 'Main',
     projects: 'Projects',
     runs: 'Runs',
+    compare: 'Compare',
     devices: 'Devices',
     settings: 'Settings',
   },

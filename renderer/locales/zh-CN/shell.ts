@@ -22,6 +22,7 @@ export const shell: Phrases<typeof english> = {
     label: '主导航',
     projects: '项目',
     runs: '运行',
+    compare: '对比',
     devices: '设备',
     settings: '设置',
   },
