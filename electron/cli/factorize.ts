@@ -70,8 +70,8 @@ function stepOptions(o: Options): Options {
 
 async function bare(model: string, options: Options, o: Options): Promise<void> {
   const output = o['output'] ?? model.replace(/(\.onnx)?$/, '-low-rank.onnx')
-  const { seed, threads } = o
-  await callWorker('factorize', { model, output, options, seed, threads }, o, factorized)
+  const { seed, threads, device } = o
+  await callWorker('factorize', { model, output, options, seed, threads, device }, o, factorized)
 }
 
 interface Layer {

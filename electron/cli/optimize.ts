@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { bytes, count, duration, integer, percent, table } from './format.ts'
-import { share, whole, type Options } from './running.ts'
+import { deviceOption, share, whole, type Options } from './running.ts'
 import { callWorker } from './session.ts'
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 }
@@ -29,6 +29,7 @@ export function addOptimizing(program: Command): void {
     .option('--limit <n>', 'use only so many training samples', whole)
     .option('--seed <n>', 'seed of weights, order and dropout', whole, 42)
     .option('--threads <n>', 'threads of one operator', whole)
+    .addOption(deviceOption())
     .option('-o, --output <file>', 'where the model goes')
     .option('--json', 'exactly one JSON document on stdout')
     .action((model: string, o: Options) => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { DeviceChoice } from '../../workers/protocol/devices.ts'
 import { AlambicError } from '../../workers/protocol/errors.ts'
 import { alambicHome } from '../../workers/protocol/files/home.ts'
 import type { RunPlan } from '../../workers/protocol/studio.ts'
@@ -44,6 +45,7 @@ export interface ProjectRun {
   readonly seed?: number | undefined
   readonly limit?: number | undefined
   readonly threads?: number | undefined
+  readonly device?: DeviceChoice | undefined
 }
 
 /** Makes a run in a project of the studio, and shows it until it ends; Ctrl-C stops it and keeps the best. */
@@ -74,7 +76,7 @@ async function findProject(host: Host, name: string): Promise<ProjectFolder> {
 }
 
 async function planOf(host: Host, project: ProjectFolder, request: ProjectRun): Promise<RunPlan> {
-  const { seed, limit, threads } = request
+  const { seed, limit, threads, device } = request
   const model = existsSync(request.model)
     ? { kind: 'model' as const, model: await take(host, project, request.model, 'copy') }
     : { kind: 'zoo' as const, id: request.model }
@@ -92,6 +94,7 @@ async function planOf(host: Host, project: ProjectFolder, request: ProjectRun): 
     ...(seed === undefined ? {} : { seed }),
     ...(limit === undefined ? {} : { limit }),
     ...(threads === undefined ? {} : { threads }),
+    ...(device === undefined ? {} : { device }),
   }
 }
 

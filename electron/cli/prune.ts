@@ -86,7 +86,14 @@ export function addPruning(program: Command): void {
 /** Prunes without data: one call, no run folder. */
 async function pruneBare(model: string, o: Options): Promise<void> {
   const output = o['output'] ?? model.replace(/(\.onnx)?$/, '-pruned.onnx')
-  const request = { model, output, options: pruneFields(o), seed: o['seed'], threads: o['threads'] }
+  const request = {
+    model,
+    output,
+    options: pruneFields(o),
+    seed: o['seed'],
+    threads: o['threads'],
+    device: o['device'],
+  }
   await callWorker('prune', request, o, pruned)
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { DeviceChoice } from '../../workers/protocol/devices.ts'
 import { alambicHome } from '../../workers/protocol/files/home.ts'
 import { callWorker } from './session.ts'
 import { asRun } from './show.ts'
@@ -51,9 +52,13 @@ function parseSet(text: string, all: Options = {}): Options {
 /** Options of the training commands that are fields of a step by the same name. */
 const stepFields = ['epochs', 'batch', 'lr', 'optimizer', 'validation'] as const
 
+/** Where to compute. */
+export const deviceOption = (): Option =>
+  new Option('--device <id>', 'what computes; auto measures and takes the fastest').choices(DeviceChoice.options)
+
 export const json = (command: Command): Command => command.option('--json', 'exactly one JSON document on stdout')
 export const compute = (command: Command): Command =>
-  json(command).option('--threads <n>', 'threads of one operator', whole)
+  json(command).option('--threads <n>', 'threads of one operator', whole).addOption(deviceOption())
 export const data = (command: Command, isRequired = true): Command =>
   isRequired
     ? command.requiredOption('--data <name>', 'data set: a name or a folder')
@@ -90,10 +95,10 @@ export async function run(recipe: unknown, model: string, options: Options): Pro
   }
   const folder = (options['run'] as string | undefined) ?? newRunFolder()
   process.stderr.write(`run folder: ${folder}\n`)
-  const { data: dataset, output, resume, seed, set, limit, threads } = options
+  const { data: dataset, output, resume, seed, set, limit, threads, device } = options
   await callWorker(
     'run',
-    { recipe, model, data: dataset, output, folder, resume: resume === true, seed, set, limit, threads },
+    { recipe, model, data: dataset, output, folder, resume: resume === true, seed, set, limit, threads, device },
     options,
     asRun,
   )

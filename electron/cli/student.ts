@@ -14,13 +14,23 @@ export function addStudents(program: Command): void {
     .option('-o, --output <file>', 'where the student goes')
     .action((model: string, o: Options) => {
       const output = o['output'] ?? model.replace(/(\.onnx)?$/, `-${String(o['make']).replaceAll(':', '-')}.onnx`)
-      return callWorker('student', { model, make: o['make'], output, seed: o['seed'], threads: o['threads'] }, o, made)
+      return callWorker(
+        'student',
+        { model, make: o['make'], output, seed: o['seed'], threads: o['threads'], device: o['device'] },
+        o,
+        made,
+      )
     })
   compute(program.command('students <teacher>').description('what could be its student: counts and latency, untrained'))
     .option('--batch <n>', 'samples per inference', whole)
     .option('--runs <n>', 'timed runs', whole)
     .action((model: string, o: Options) =>
-      callWorker('students', { model, batch: o['batch'], runs: o['runs'], threads: o['threads'] }, o, gallery),
+      callWorker(
+        'students',
+        { model, batch: o['batch'], runs: o['runs'], threads: o['threads'], device: o['device'] },
+        o,
+        gallery,
+      ),
     )
   compute(program.command('synthesize <model>').description('make unlabelled samples for a model without its data'))
     .option('--samples <n>', 'how many', whole)

@@ -167,10 +167,7 @@ export const handlers: Handlers = {
 
   devices: async (host) => devicesOf(await host.service.call('doctor', {})),
   selfTest: async (host, { job, device }) => {
-    const report = await host.jobs.run(job, (work) => inOwnProcess(work, 'selfTest', {}))
-    if (report['device'] !== device) {
-      throw new AlambicError('device.unknown', 'there is no such device on this machine', { subject: device })
-    }
+    const report = await host.jobs.run(job, (work) => inOwnProcess(work, 'selfTest', { device }))
     return report as unknown as SelfTest
   },
   settings: async (host) => host.settings.get(),

@@ -1,6 +1,7 @@
 import { cpus, freemem, totalmem } from 'node:os'
 import { readFileSync } from 'node:fs'
-import type { Device, SystemStatus } from '../../workers/protocol/studio.ts'
+import type { DeviceId } from '../../workers/protocol/devices.ts'
+import type { Device, SelfTest, SystemStatus } from '../../workers/protocol/studio.ts'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { diskSpace } from './disk.ts'
 import { defined } from './defined.ts'
@@ -63,13 +64,18 @@ function availableMemory(): number {
 }
 
 interface Engine {
-  readonly id: string
+  readonly device: DeviceId
+  readonly title: string
   readonly runtime?: string
   readonly available: boolean
   readonly reason?: string
+  readonly fix?: string
+  readonly memory?: number
+  readonly facts?: Readonly<Record<string, string>>
+  readonly selfTest?: SelfTest
 }
 
-/** Engines as the worker's `doctor` reports them. */
+/** Engines as the worker's `doctor` reports them, the processor with what is known of it. */
 export function devicesOf(report: Report): readonly Device[] {
   const { cpu, cores, cpuFlags, int8, memory, engines } = report as {
     cpu?: string
@@ -79,21 +85,19 @@ export function devicesOf(report: Report): readonly Device[] {
     memory?: { total: number }
     engines?: readonly Engine[]
   }
-  return (engines ?? []).map(({ id, runtime, available, reason }) => {
-    const isCpu = id.endsWith('-cpu')
-    const [sentence, ...more] = (reason ?? '').split('\n')
-    return defined({
-      device: id,
-      title: isCpu ? `${cpu ?? 'CPU'} (${id})` : id,
-      kind: isCpu ? ('cpu' as const) : ('gpu' as const),
+  const processor = { cores: String(cores ?? ''), instructions: (cpuFlags ?? []).join(' '), int8: int8 ?? 'unknown' }
+  return (engines ?? []).map(({ device, title, runtime, available, reason, fix, selfTest, ...more }) =>
+    defined({
+      device,
+      title: device === 'cpu' ? `${cpu ?? 'CPU'} (${title})` : title,
+      kind: device === 'cpu' ? ('cpu' as const) : ('gpu' as const),
       available,
-      reason: available ? undefined : sentence || 'The engine could not be started here.',
-      fix: available ? undefined : more.join(' ') || undefined,
+      reason: available ? undefined : (reason ?? 'The engine could not be started here.'),
+      fix: available ? undefined : fix,
       version: runtime,
-      memory: isCpu ? memory?.total : undefined,
-      facts: isCpu
-        ? { cores: String(cores ?? ''), instructions: (cpuFlags ?? []).join(' '), int8: int8 ?? 'unknown' }
-        : {},
-    })
-  })
+      memory: device === 'cpu' ? memory?.total : more.memory,
+      facts: device === 'cpu' ? processor : (more.facts ?? {}),
+      selfTest,
+    }),
+  )
 }

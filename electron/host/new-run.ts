@@ -100,8 +100,9 @@ export async function createRun(host: Host, plan: Plan): Promise<RunEntry> {
   const recipe = await planned(host, plan, project, found.model)
   if (recipe.problems[0]) throw AlambicError.fromJSON(recipe.problems[0])
   const title = plan.title ?? `${recipe.title || recipe.name} #${project.runs.size + 1}`
-  const { seed, limit, threads, checkpointEvery, keepEvery } = plan
-  const request = defined({ model: found.model, data: found.data, seed, limit, threads, checkpointEvery, keepEvery })
+  const { seed, limit, threads, device, checkpointEvery, keepEvery } = plan
+  const own = { seed, limit, threads, device, checkpointEvery, keepEvery }
+  const request = defined({ model: found.model, data: found.data, ...own })
   const notes = {
     title,
     recipe: { name: recipe.name, title: recipe.title },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { DeviceId, deviceTitles } from '../../workers/protocol/devices.ts'
 import { AlambicError } from '../../workers/protocol/errors.ts'
 import {
   checkpointBytes,
@@ -109,7 +110,7 @@ export class RunEntry {
       done: record.steps.length,
       model: defined(notes.model),
       data: notes.data,
-      device: `ort · CPU · ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      device: deviceText(record.request['device'], threads),
       progress: live?.progress,
       lastCheckpoint: this.lastCheckpoint,
       halt: live || finished || state === 'queued' ? undefined : notes.halt,
@@ -243,3 +244,10 @@ function notesOf(record: RunRecord): RunNotes {
 }
 
 const nameOf = (reference: unknown): string => (typeof reference === 'string' ? basename(reference) : '')
+
+/** What a run computes on, for people. */
+function deviceText(device: unknown, threads: number): string {
+  const known = DeviceId.safeParse(device)
+  if (known.success && known.data !== 'cpu') return deviceTitles[known.data]
+  return `${deviceTitles.cpu} · ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+}

@@ -26,6 +26,11 @@ export interface CompileOptions {
 export interface Program {
   /** Feeds are the graph's inputs but for state and those with default values; results are its outputs but for state. */
   run(feeds: Tensors): Promise<Tensors>
+  /**
+   * Several runs one after the other, whose results are read once they are all done. Present where the device works
+   * beside this process, and waiting for it after each run would leave it idle.
+   */
+  runAll?(feeds: readonly Tensors[]): Promise<readonly Tensors[]>
   /** A copy of the resident state, by input name. */
   readState(): Promise<Tensors>
   writeState(state: Tensors): Promise<void>

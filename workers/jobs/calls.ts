@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { calls, type CallName, type Report } from '../protocol/worker.ts'
+import { calls, type CallName, type Outcome, type Report } from '../protocol/worker.ts'
 import {
   addDataset,
   datasets,
@@ -8,6 +8,7 @@ import {
   preprocessingFor,
   type Progress as AddProgress,
 } from '../datasets/index.ts'
+import { DeviceId } from '../protocol/devices.ts'
 import type { Executor } from '../executors/executor.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import { assess } from '../measure/assess.ts'
@@ -28,6 +29,7 @@ import { openModel, openWithFiles } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { compareCall, diffCall, onDisk, picturesCall, predictionsCall, splitOf } from './compare.ts'
+import { deviceOf, type DeviceRequest } from './devices.ts'
 import { doctor } from './doctor.ts'
 import { exportCall } from './export.ts'
 import { factorizeCall } from './factorize.ts'
@@ -40,8 +42,8 @@ import { groupsReport, pruneCall } from './prune.ts'
 import { optimizeCall } from './optimize.ts'
 import { replayCall } from './replay.ts'
 import { runRecipe } from './run.ts'
-import { selfTest } from './self-test.ts'
 import { specializeCall } from './specialize.ts'
+import { measure } from './remembered.ts'
 import { pairingCall, studentCall, studentsCall } from './student.ts'
 import { synthesizeCall } from './synthesize.ts'
 import type { Listener } from './journal.ts'
@@ -50,7 +52,7 @@ export interface CallEnvironment {
   readonly listener: Listener
   readonly stopping: () => boolean
   readonly leaving: () => 'paused' | 'interrupted' | undefined
-  /** Loads the native engine; only when a call computes. */
+  /** Loads the native engine of the request's device; only when a call computes. */
   readonly executor: () => Promise<Executor>
 }
 
@@ -135,17 +137,22 @@ const handlers: Handlers = {
   estimate: estimateCall,
   preview: previewCall,
   baseline: baselineCall,
-  doctor: async (_request, { executor }) => doctor(executor),
+  doctor: () => doctor(),
   plan: planCall,
   describe: describeCall,
   exportPoint,
   evaluatePoint,
   samples,
-  selfTest: async (_request, { executor }) => selfTest(await executor()),
+  selfTest: async ({ device }) => settled(await measure(DeviceId.parse(device))),
+}
+
+/** What a worker process brings to every call. */
+export interface WorkerEnvironment extends Omit<CallEnvironment, 'executor'> {
+  readonly executor: (device: DeviceId) => Promise<Executor>
 }
 
 /** Checks a request and answers it. */
-export async function answer(name: CallName, request: unknown, environment: CallEnvironment): Promise<Report> {
+export async function answer(name: CallName, request: unknown, environment: WorkerEnvironment): Promise<Report> {
   const schema = calls[name]
   const checked = schema.safeParse(request)
   if (!checked.success) {
@@ -153,7 +160,11 @@ export async function answer(name: CallName, request: unknown, environment: Call
     throw new AlambicError('usage.request', `${name}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'not valid'}`)
   }
   const handler = handlers[name] as (request: unknown, environment: CallEnvironment) => Promise<Report>
-  return handler(checked.data, environment)
+  if (!('device' in schema.shape || 'folder' in schema.shape)) {
+    return handler(checked.data, { ...environment, executor: () => environment.executor('cpu') })
+  }
+  const device = await deviceOf(checked.data as DeviceRequest)
+  return handler({ ...checked.data, device }, { ...environment, executor: () => environment.executor(device) })
 }
 
 async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvironment): Promise<Report> {
@@ -197,3 +208,9 @@ async function addDatasetCall(
 }
 
 const asReport = (value: object): Report => value as Report
+
+/** The report of another process, or the error that it ended with. */
+function settled(outcome: Outcome): Report {
+  if (outcome.ok) return outcome.report
+  throw AlambicError.fromJSON(outcome.error)
+}

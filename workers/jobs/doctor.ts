@@ -1,14 +1,16 @@
 import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os'
 import { statfs } from 'node:fs/promises'
-import type { Executor } from '../executors/executor.ts'
-import { tensorOf } from '../graph/tensor.ts'
-import { asAlambicError } from '../protocol/errors.ts'
+import { engines, unavailable } from '../executors/engines.ts'
+import { DeviceId, deviceTitles } from '../protocol/devices.ts'
 import type { Report } from '../protocol/worker.ts'
 import { cpuFlags, int8Ability } from '../measure/cpu.ts'
-import { Emitter } from '../ops/emit.ts'
+import { probe, remembered } from './remembered.ts'
 
-/** What this machine can do, and whether the engine really computes here. */
-export async function doctor(executor: () => Promise<Executor>): Promise<Report> {
+/** What this machine can do, and whether its engines really compute here: each is asked in a process of its own. */
+export async function doctor(): Promise<Report> {
+  const tests = await remembered()
+  const reports: Report[] = []
+  for (const device of DeviceId.options) reports.push(await engineReport(device, tests))
   const flags = await cpuFlags()
   const int8 = int8Ability(flags)
   const disk = await statfs(process.cwd()).catch(() => undefined)
@@ -21,24 +23,23 @@ export async function doctor(executor: () => Promise<Executor>): Promise<Report>
     int8: `${int8.verdict}: ${int8.reason}`,
     memory: { total: totalmem(), free: freemem() },
     disk: disk ? { free: disk.bavail * disk.bsize } : undefined,
-    engines: [await selfTest(executor)],
+    engines: reports,
   }
 }
 
-/** Loads the engine and checks one product by hand: 2×3 + 4 = 10. */
-async function selfTest(executor: () => Promise<Executor>): Promise<Report> {
-  try {
-    const engine = await executor()
-    const g = new Emitter()
-    g.input('x', 'f32', [1])
-    g.output(g.add(g.mul('x', 3), 4))
-    const program = await engine.compile(g.build())
-    const started = performance.now()
-    const [result] = Object.values(await program.run({ x: tensorOf('f32', [1], Float32Array.of(2)) }))
-    await program.dispose()
-    const ok = result !== undefined && new Float32Array(result.bytes.slice().buffer)[0] === 10
-    return { id: engine.id, runtime: engine.runtime, available: ok, milliseconds: performance.now() - started }
-  } catch (thrown) {
-    return { id: 'ort-cpu', available: false, reason: asAlambicError(thrown).describe() }
+/** What is known of a device: whether it computes here, or why not; and how fast it was when it was measured. */
+async function engineReport(device: DeviceId, tests: Awaited<ReturnType<typeof remembered>>): Promise<Report> {
+  const base = { device, title: deviceTitles[device] }
+  const missing = unavailable(device)
+  if (missing) return { ...base, available: false, ...missing }
+  if (!engines[device]) return { ...base, available: false, reason: notWritten }
+  const outcome = await probe(device, 'look')
+  if (!outcome.ok) {
+    const { message, found, fix } = outcome.error
+    return { ...base, available: false, reason: found === undefined ? message : `${message}: ${found}`, fix }
   }
+  const { [device]: test } = tests
+  return { ...base, available: true, ...outcome.report, ...(test ? { selfTest: test } : {}) }
 }
+
+const notWritten = 'onnxruntime has it here, but it is not verified on this machine, and Alambic does not use it yet'

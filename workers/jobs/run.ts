@@ -65,7 +65,9 @@ async function begin(request: Request): Promise<{ folder: RunFolder; record: Run
 }
 
 async function reopen(request: Request): Promise<{ folder: RunFolder; record: RunRecord; recipe: Recipe }> {
-  const { folder, record } = await RunFolder.open(request.folder)
+  const { folder, record: found } = await RunFolder.open(request.folder)
+  // `auto` becomes the device that was chosen, which is the run's from now on.
+  const record = { ...found, request: { ...found.request, device: request.device } }
   return { folder, record, recipe: checkRecipe(record.recipe) }
 }
 
@@ -278,4 +280,4 @@ class Run {
   }
 }
 
-const pausing: ReadonlySet<string> = new Set(['train.diverged', 'disk.full'])
+const pausing: ReadonlySet<string> = new Set(['train.diverged', 'disk.full', 'device.lost', 'device.out-of-memory'])

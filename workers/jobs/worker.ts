@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { createBirpc } from 'birpc'
+import { loadEngine } from '../executors/engines.ts'
 import { asAlambicError } from '../protocol/errors.ts'
 import type { HostApi, Outcome, WorkerApi } from '../protocol/worker.ts'
 import { answer } from './calls.ts'
@@ -20,7 +21,7 @@ const api: WorkerApi = {
         listener: { progress: (p) => void host.progress.asEvent(p), event: (e) => void host.event.asEvent(e) },
         stopping: () => stopRequested || leaving !== undefined,
         leaving: () => leaving,
-        executor: async () => (await import('../executors/ort/executor.ts')).ortCpu,
+        executor: loadEngine,
       })
       return { ok: true, report }
     } catch (thrown) {

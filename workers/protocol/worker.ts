@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DeviceChoice } from './devices.ts'
 
 /*
  * What crosses the border between a host (the studio, the browser's server, the command line) and a worker process:
@@ -51,6 +52,8 @@ export type RunEvent = z.infer<typeof RunEvent>
 /** What all jobs take: where to compute and with how much. */
 const Compute = z.object({
   threads: z.number().int().min(1).optional(),
+  /** The processor unless given; a run that goes on stays on the device that it began on. */
+  device: DeviceChoice.optional(),
 })
 
 /** A reference to a model is a path of an ONNX file or a zoo id; to data, a data set's name or a path. */
@@ -420,7 +423,7 @@ export const calls = {
   exportPoint: ExportPointRequest,
   evaluatePoint: EvaluatePointRequest,
   samples: SamplesRequest,
-  selfTest: z.object({}),
+  selfTest: z.object({ device: DeviceChoice.default('cpu') }),
 } as const
 
 export type CallName = keyof typeof calls

@@ -57,8 +57,10 @@ export const settings = {
     testing: 'Testing …',
     passed: 'Passed',
     failedTest: 'Failed',
-    result: '{summary} Took {time}.',
-    speed: '{n} GMAC/s',
+    differs: 'A training step differs from the reference by {error} (at most 1e-3 is rounding).',
+    speed: '{n} samples/s in training {net} at a batch of {batch}.',
+    measuredAt: 'Measured {time}.',
+    unverified: 'Not verified on this machine.',
     probing: 'Looking at what this machine has …',
   },
 } as const

@@ -59,8 +59,10 @@ export const settings: Phrases<typeof english> = {
     testing: '正在自检……',
     passed: '通过',
     failedTest: '未通过',
-    result: '{summary} 用时 {time}。',
-    speed: '{n} GMAC/s',
+    differs: '一次训练步骤与参考实现相差 {error}（不超过 1e-3 属于舍入误差）。',
+    speed: '训练 {net}、批大小 {batch} 时每秒 {n} 个样本。',
+    measuredAt: '测于 {time}。',
+    unverified: '尚未在本机验证。',
     probing: '正在检测本机……',
   },
 }

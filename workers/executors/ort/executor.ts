@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
 import * as ort from 'onnxruntime-node'
 import { AlambicError } from '../../protocol/errors.ts'
 import { Builder } from '../../graph/builder.ts'
@@ -7,21 +5,12 @@ import { modelOf, type Graph } from '../../graph/graph.ts'
 import { verify } from '../../graph/verify.ts'
 import { staticShape } from '../../graph/types.ts'
 import { encodeForRuntime } from '../../onnx/index.ts'
-import type { CompileOptions, Executor, Program, StateLink, Tensors } from '../executor.ts'
+import type { Executor, Program, StateLink, Tensors } from '../executor.ts'
 import { compileOrtAside } from './aside.ts'
 import { lowerForOrtCpu } from './lower.ts'
 import { BLOCKED_DOMAIN } from './lower/blocked.ts'
+import { createSession, runSession, runtime, type OrtOptions } from './session.ts'
 import { emptyOrtTensor, fromOrt, toOrt } from './tensors.ts'
-
-const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
-
-export interface OrtOptions extends CompileOptions {
-  /** Write a profile of every run to files with this prefix. */
-  readonly profile?: string
-}
-
-/** How many threads an operator may use: all cores unless told. */
-export const defaultThreads = (): number => availableParallelism()
 
 /**
  * onnxruntime on the CPU. It is native code, so only disposable child processes may load this module: a crash must
@@ -29,7 +18,7 @@ export const defaultThreads = (): number => availableParallelism()
  */
 export const ortCpu: Executor = {
   id: 'ort-cpu',
-  runtime: `onnxruntime ${version}`,
+  runtime,
   compile: (graph, options) => compileOrt(graph, options),
   compileAside: (graph, options) => compileOrtAside(graph, options),
 }
@@ -58,35 +47,6 @@ async function probeBlockSize(): Promise<number | undefined> {
   const reordered = Object.values(results)[0]?.data as Float32Array
   const second = reordered.indexOf(1)
   return second > 1 ? second : undefined
-}
-
-/** A session over model bytes; also the way to run an exported file exactly as its users will. */
-export async function createSession(
-  model: Uint8Array | string,
-  name: string,
-  options: OrtOptions = {},
-): Promise<ort.InferenceSession> {
-  const settings: ort.InferenceSession.SessionOptions = {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: options.threads ?? defaultThreads(),
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    // Denormals slow late training by an order of magnitude; int8 QDQ models with int8 activations fuse only when told.
-    extra: { session: { set_denormal_as_zero: '1', qdqisint8allowed: '1' } },
-    ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
-  }
-  try {
-    return typeof model === 'string'
-      ? await ort.InferenceSession.create(model, settings)
-      : await ort.InferenceSession.create(model, settings)
-  } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause)
-    throw new AlambicError('ort.rejected', `onnxruntime ${version} does not accept the graph "${name}"`, {
-      found,
-      cause,
-    })
-  }
 }
 
 class OrtProgram implements Program {
@@ -122,7 +82,7 @@ class OrtProgram implements Program {
       fetches[output] = this.#state(this.#next, input)
     }
     for (const name of this.#outputs) fetches[name] = this.#reused[name] ?? null
-    const results = await this.#session.run(inputs, fetches)
+    const results = await runSession(this.#session, inputs, fetches)
     ;[this.#current, this.#next] = [this.#next, this.#current]
     return Object.fromEntries(this.#outputs.map((name) => [name, fromOrt(results[name] as ort.Tensor)]))
   }

@@ -3,7 +3,8 @@ import type * as ort from 'onnxruntime-node'
 import { InferenceSession } from 'onnxruntime-node'
 import { AlambicError } from '../../protocol/errors.ts'
 import type { Executor, Program, Tensors } from '../executor.ts'
-import { createSession, ortCpu } from './executor.ts'
+import { ortCpu } from './executor.ts'
+import { createSession } from './session.ts'
 import { fromOrt, toOrt } from './tensors.ts'
 
 /** A model file as its users run it: the very bytes, ONNX or ORT format, nothing lowered. */

@@ -26,8 +26,21 @@ export interface LowerContext {
 /** Writes a composite and returns the values of its outputs. */
 export type Lowering = (c: LowerContext) => readonly string[]
 
+/** How a provider of onnxruntime wants composites written. */
+export interface Target {
+  /** By composite. */
+  readonly lowerings: Readonly<Record<string, Lowering>>
+  /** Changes of the forward operators that composites rely on, before any of them is lowered. */
+  readonly preparations: readonly ((graph: Graph, block: number | undefined) => Graph)[]
+  /** Operators that the provider lacks, and its CPU neighbour would have to compute, by operator or domain.operator. */
+  readonly replacements?: Readonly<Record<string, Replacement>>
+}
+
+/** Writes an operator with others; undefined leaves it as it is. */
+export type Replacement = (c: LowerContext) => readonly string[] | undefined
+
 /** What onnxruntime's CPU kernels do fastest for each composite. Measurements: BENCHMARKS.md. */
-const lowerings: Readonly<Record<string, Lowering>> = {
+const lowerings: Target['lowerings'] = {
   ConvInputGrad: convInputGrad,
   ConvFilterGrad: convFilterGrad,
   TrainedConv: trainedConv,
@@ -41,41 +54,57 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   StopGradient: ({ node }) => node.inputs,
 }
 
-/** Changes of the forward operators that composites rely on, before any of them is lowered. */
-const preparations: readonly ((graph: Graph, block: number | undefined) => Graph)[] = [
-  withIndices,
-  shiftByRunningMean,
-  blockTrainedConvs,
-]
+/** onnxruntime's CPU provider. */
+export const cpuTarget: Target = {
+  lowerings,
+  preparations: [withIndices, shiftByRunningMean, blockTrainedConvs],
+}
 
 /** A graph in which every operator is one that onnxruntime's CPU provider has. */
-export function lowerForOrtCpu(original: Graph, block?: number): Graph {
-  if (!original.nodes.some((node) => node.domain === COMPOSITES)) return original
-  const graph = preparations.reduce((current, prepare) => prepare(current, block), original)
+export const lowerForOrtCpu = (original: Graph, block?: number): Graph => lowerFor(cpuTarget, original, block)
+
+/** A graph in which every operator is one that a provider of onnxruntime has. */
+export function lowerFor(target: Target, original: Graph, block?: number): Graph {
+  const composites = original.nodes.some((node) => node.domain === COMPOSITES)
+  const lowered = composites ? lowerComposites(target, original, block) : original
+  const { replacements } = target
+  return replacements ? writeAnew(lowered, (node) => replacements[keyOf(node)], block) : lowered
+}
+
+function lowerComposites(target: Target, original: Graph, block: number | undefined): Graph {
+  const graph = target.preparations.reduce((current, prepare) => prepare(current, block), original)
+  const ruleOf = (node: Node): Lowering | undefined => {
+    if (node.domain !== COMPOSITES) return undefined
+    const lowering = target.lowerings[node.op]
+    if (lowering) return lowering
+    throw new AlambicError('ort.composite', `node "${node.name}": onnxruntime has no lowering of ${node.op}`)
+  }
+  const lowered = writeAnew(graph, ruleOf, block)
+  const opsets = new Map(lowered.opsets)
+  opsets.delete(COMPOSITES)
+  return lowered.with({ opsets })
+}
+
+/** An operator's name, with its domain unless that is ONNX's own. */
+const keyOf = (node: Node): string => (node.domain === '' ? node.op : `${node.domain}.${node.op}`)
+
+/** Writes every node that has a rule by it; values that something reads keep their names. */
+function writeAnew(graph: Graph, ruleOf: (node: Node) => Replacement | undefined, block: number | undefined): Graph {
+  const rules = graph.nodes.map(ruleOf)
+  if (rules.every((rule) => rule === undefined)) return graph
   const g = new Emitter(graph.with({ nodes: [] }))
   g.reserve(namesIn(graph))
-  for (const node of graph.nodes) {
-    if (node.domain !== COMPOSITES) {
+  for (const [i, node] of graph.nodes.entries()) {
+    const values = rules[i]?.({ g, node, attr: attributesOf(node), graph, block })
+    if (!values) {
       g.append(node)
       continue
     }
-    const lowering = lowerings[node.op]
-    if (!lowering) {
-      throw new AlambicError('ort.composite', `node "${node.name}": onnxruntime has no lowering of ${node.op}`)
-    }
-    const values = lowering({ g, node, attr: attributesOf(node), graph, block })
-    node.outputs.forEach((output, i) => {
+    node.outputs.forEach((output, k) => {
       if (output === '' || graph.uses(output).length === 0) return
-      g.append({
-        name: output,
-        op: 'Identity',
-        domain: '',
-        inputs: [values[i] as string],
-        outputs: [output],
-        attributes: {},
-      })
+      const inputs = [values[k] as string]
+      g.append({ name: output, op: 'Identity', domain: '', inputs, outputs: [output], attributes: {} })
     })
   }
-  g.opsets.delete(COMPOSITES)
   return g.build()
 }

@@ -54,11 +54,16 @@ export function emptyOrtTensor(dtype: DType, dims: readonly number[]): ort.Tenso
 
 /** Shares the tensor's memory unless a copy is asked for. */
 export function fromOrt(tensor: ort.Tensor, copy = false): Tensor {
-  const dtype = ours.get(tensor.type)
   if (tensor.type === 'string') {
     return { dtype: 'string', dims: tensor.dims, bytes: new Uint8Array(), strings: tensor.data as string[] }
   }
-  if (dtype === undefined) throw new AlambicError('ort.dtype', `onnxruntime gave back a tensor of type ${tensor.type}`)
   const data = tensor.data as unknown as AnyArray
-  return tensorOf(dtype, tensor.dims, copy ? data.slice() : data)
+  return tensorOf(dtypeOf(tensor), tensor.dims, copy ? data.slice() : data)
+}
+
+/** Our name of a tensor's element type. */
+export function dtypeOf({ type }: ort.Tensor): DType {
+  const dtype = ours.get(type)
+  if (dtype !== undefined) return dtype
+  throw new AlambicError('ort.dtype', `onnxruntime gave back a tensor of type ${type}`)
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { exportFormats, type Report, type RunEvent } from '../worker.ts'
 import type { ComparedModel, ExportInfo, GraphDiff, Picture, Predictions, RunFields } from './compare.ts'
+import { DeviceChoice, DeviceId } from '../devices.ts'
 import { SettingsChange, type Device, type Hello, type SelfTest, type Settings, type SystemStatus } from './machine.ts'
 import { CheckpointId, DatasetId, JobId, ModelId, Path, ProjectId, RecipeFileName, RunKey, Title } from './names.ts'
 import type {
@@ -80,6 +81,7 @@ export const RunPlan = z.strictObject({
   /** Use only so many training samples. */
   limit: z.int().min(1).optional(),
   threads: z.int().min(1).max(1024).optional(),
+  device: DeviceChoice.optional(),
   /** Seconds between periodic checkpoints. */
   checkpointEvery: z.number().positive().max(86_400).default(60),
   /** Beside the best and the newest checkpoints, keep the first one after every so many training steps. */
@@ -311,7 +313,7 @@ export const studioCalls = {
   runFields: z.strictObject({ project: ProjectId.optional() }),
 
   devices: z.strictObject({ refresh: z.boolean().default(false) }),
-  selfTest: z.strictObject({ job: JobId, device: z.string().min(1).max(100) }),
+  selfTest: z.strictObject({ job: JobId, device: DeviceId }),
   settings: nothing,
   setSettings: z.strictObject({ change: SettingsChange }),
   system: nothing,

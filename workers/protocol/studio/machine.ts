@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defaultSettings } from './default-settings.ts'
+import type { DeviceId } from '../devices.ts'
 import { Path } from './names.ts'
 
 const shortText = z.string().max(100)
@@ -59,7 +60,7 @@ export interface SystemStatus {
 
 /** An engine or a device that can compute, or could. */
 export interface Device {
-  readonly device: string
+  readonly device: DeviceId
   readonly title: string
   readonly kind: 'cpu' | 'gpu' | 'npu'
   readonly available: boolean
@@ -71,6 +72,8 @@ export interface Device {
   readonly memory?: number
   /** Threads, instruction sets: what matters for speed. */
   readonly facts: Readonly<Record<string, string>>
+  /** What was measured on this very machine; without it nothing here vouches for the device. */
+  readonly selfTest?: SelfTest
 }
 
 /** What a self-test measured in a process of its own. */
@@ -81,8 +84,13 @@ export interface SelfTest {
   /** One sentence: what was computed and how far it was from the reference. */
   readonly summary: string
   readonly maxError?: number
-  /** 10⁹ multiply-accumulates per second. */
-  readonly gmacs?: number
+  /** The net whose training step was measured, and its batch. */
+  readonly net?: string
+  readonly batch?: number
+  /** Trained on, in each second. */
+  readonly samplesPerSecond?: number
+  /** ISO 8601, of a test that is remembered. */
+  readonly time?: string
 }
 
 /** What a renderer hears first. */

@@ -1,6 +1,7 @@
 import type { Graph } from '../../../graph/graph.ts'
 import { f32, sizeOf } from '../../../graph/tensor.ts'
 import { COMPOSITES } from '../../../ops/composites.ts'
+import type { Emitter } from '../../../ops/emit.ts'
 import type { LowerContext } from '../lower.ts'
 import { geometryOf, type Geometry } from './geometry.ts'
 
@@ -42,25 +43,38 @@ export function averagePoolGrad({ g, node, attr }: LowerContext): string[] {
   const [xd, yd] = [g.dims(x), g.dims(dy)]
   const kernel = attr['kernel_shape'] as readonly number[]
   const geometry = geometryOf(attr, xd, yd, kernel)
-  const { strides, dilations, before, after } = geometry
   const counts = windowCounts(geometry, xd, yd, Boolean(attr['count_include_pad']))
   const shares = g.div(dy, g.constant('window_counts', f32(counts, [1, 1, ...yd.slice(2)])))
   const planes = g.reshape(shares, [sizeOf(xd.slice(0, 2)), 1, ...yd.slice(2)])
   const ones = g.constant('window_ones', f32(Array<number>(sizeOf(kernel)).fill(1), [1, 1, ...kernel]))
+  return [g.reshape(spreadWindows(g, planes, ones, geometry, xd, yd), xd)]
+}
+
+/**
+ * Every window's values added to where the window lies in the input: `planes` [P, K, …] by the kernels of [K, 1, k…]
+ * to [P, 1, …], the spatial sizes of `xd`.
+ */
+export function spreadWindows(
+  g: Emitter,
+  planes: string,
+  kernels: string,
+  { kernel, strides, dilations, before, after }: Geometry,
+  xd: readonly number[],
+  yd: readonly number[],
+): string {
   const output_padding = kernel.map((k, i) => {
     const covered = ((yd[i + 2] as number) - 1) * (strides[i] as number) + (k - 1) * (dilations[i] as number) + 1
     return (xd[i + 2] as number) - (covered - (before[i] as number) - (after[i] as number))
   })
   // With ceil_mode the last window may reach beyond the padded input: that part is cropped.
   const cropped = after.map((a, i) => a + Math.max(0, -(output_padding[i] as number)))
-  const grads = g.op('ConvTranspose', [planes, ones], {
+  return g.op('ConvTranspose', [planes, kernels], {
     kernel_shape: kernel,
     strides,
     dilations,
     pads: [...before, ...cropped],
     output_padding: output_padding.map((p) => Math.max(0, p)),
   })
-  return [g.reshape(grads, xd)]
 }
 
 /** How many elements each window averages: its own size, or only those that are not padding. */

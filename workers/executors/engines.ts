@@ -1,0 +1,51 @@
+import { AlambicError } from '../protocol/errors.ts'
+import type { DeviceId } from '../protocol/devices.ts'
+import type { Executor } from './executor.ts'
+
+/** How the engine of every device is loaded; it is native code, so only child processes may. */
+export const engines: Readonly<Partial<Record<DeviceId, () => Promise<Executor>>>> = {
+  cpu: async () => (await import('./ort/executor.ts')).ortCpu,
+  webgpu: async () => (await import('./ort/webgpu.ts')).ortWebgpu,
+}
+
+/** Loads the engine of a device. Throws `device.no-engine` where it cannot be had, with the reason and what to do. */
+export async function loadEngine(device: DeviceId): Promise<Executor> {
+  const missing = unavailable(device)
+  const load = engines[device]
+  if (load && !missing) return load()
+  throw new AlambicError('device.no-engine', missing?.reason ?? `there is no engine for "${device}"`, {
+    subject: device,
+    expected: Object.keys(engines).join(', '),
+    found: device,
+    fix: missing?.fix,
+  })
+}
+
+/** Why a device cannot be had here, and what would change that. */
+export interface Unavailable {
+  readonly reason: string
+  readonly fix?: string
+}
+
+/** Operating systems by the names that people know. */
+const systems: Readonly<Record<string, string>> = { linux: 'Linux', win32: 'Windows', darwin: 'macOS' }
+
+/** Where onnxruntime-node brings each of its providers, as platform and architecture. */
+const platforms: Readonly<Partial<Record<DeviceId, readonly string[]>>> = {
+  webgpu: ['linux x64', 'win32 x64', 'darwin arm64'],
+  cuda: ['linux x64'],
+  tensorrt: ['linux x64'],
+  directml: ['win32 x64', 'win32 arm64'],
+  coreml: ['darwin arm64', 'darwin x64'],
+}
+
+/** What can be told without loading anything: the platform, and files that are not there. */
+export function unavailable(device: DeviceId): Unavailable | undefined {
+  const here = `${process.platform} ${process.arch}`
+  const wanted = platforms[device]
+  if (wanted && !wanted.includes(here)) {
+    const names = [...new Set(wanted.map((p) => systems[p.split(' ')[0] ?? ''] ?? p))]
+    return { reason: `onnxruntime-node has it on ${names.join(' and ')} (${wanted.join(', ')}); this is ${here}` }
+  }
+  return undefined
+}

@@ -1,0 +1,43 @@
+/** The child of `engine.ts`: runs what it is asked for on one engine, and may crash. */
+import { loadEngine } from '../../executors/engines.ts'
+import { DeviceId } from '../../protocol/devices.ts'
+import { asAlambicError } from '../../protocol/errors.ts'
+import type { Answer, Question } from './engine.ts'
+import type { Executor, Tensors } from '../../executors/executor.ts'
+import { parse } from '../../graph/parse.ts'
+import { tensorOf } from '../../graph/tensor.ts'
+import { stepOf, twoSteps } from './corpus.ts'
+import { learn } from './learn.ts'
+
+const device = DeviceId.parse(process.argv[2])
+
+async function answer(question: Question): Promise<Answer> {
+  const { id } = question
+  try {
+    const engine = await loadEngine(device)
+    if (question.kind === 'learn') return { id, losses: await learn(engine, question.steps, question.resumeAt) }
+    if (question.kind === 'too large') return { id, tensors: await tooLarge(engine) }
+    return { id, tensors: await twoSteps(engine, stepOf(question.name), question.seed) }
+  } catch (thrown) {
+    const { code, message, found, fix } = asAlambicError(thrown)
+    return { id, error: { code, message, found, fix } }
+  }
+}
+
+/** 160 GB: refused by every allocator, on a device by its largest buffer. */
+async function tooLarge(engine: Executor): Promise<Tensors> {
+  const program = await engine.compile(
+    parse(`graph (x: f32[1], s: i64[1]) -> (y: f32[1]) opset 18 {
+      e = Expand(x, s)
+      const a: i64[1] = [0]
+      y = ReduceSum(e, a)
+    }`),
+  )
+  const size = tensorOf('i64', [1], BigInt64Array.of(SIZES[device] ?? 40_000_000_000n))
+  return program.run({ x: tensorOf('f32', [1], Float32Array.of(1)), s: size })
+}
+
+/** Elements; a buffer of more than 2³² bytes is divided on a device, and then refused for another reason. */
+const SIZES: Readonly<Partial<Record<DeviceId, bigint>>> = { webgpu: 1_000_000_000n }
+
+process.on('message', (question: Question) => void answer(question).then((reply) => process.send?.(reply)))
