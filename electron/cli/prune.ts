@@ -43,7 +43,10 @@ const pruneFields = (o: Options): Options =>
 /** The flags of `prune`, on a command that has those of training already. */
 const addPruneFlags = (command: Command): Command =>
   command
-    .option('--method <id>', 'what makes a channel important: l1, l2, lp, fpgm, bn-scale, lamp, random, taylor, obd …')
+    .option(
+      '--method <id>',
+      'what makes a channel important: l1, l2, lp, fpgm, bn-scale, lamp, random, taylor, obd, obd-diagonal …',
+    )
     .option('--ratio <share>', 'share of the channels that goes', number)
     .option('--scope <which>', 'layer: the same share of each; global: the least important of all')
     .option('--budget <limit>', 'the most that may stay instead: macs=50%, params=1000000, bytes=25%')
@@ -74,7 +77,7 @@ export function addPruning(program: Command): void {
       run(oneStep('slim', o, given(o, ['regularizer', 'strength', 'sparseEpochs', 'ratio', 'budget'])), model, o),
     )
   training(program.command('sparsify <model>').description('set single weights to zero, and train the others on'))
-    .option('--method <id>', 'l1, random, lamp, taylor, obd, deviation, n:m or structured')
+    .option('--method <id>', 'l1, random, lamp, taylor, obd, obd-diagonal, deviation, n:m or structured')
     .option('--sparsity <share>', 'share of the weights that become zero', number)
     .option('--scope <which>', 'layer: the same share of each; global: one ranking')
     .option('--rounds <n>', 'reach it in so many prunings', number)

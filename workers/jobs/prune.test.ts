@@ -43,6 +43,7 @@ const request = (name: string, options: object) => ({
 describe('pruning on data', () => {
   test.each([
     ['taylor', { method: 'taylor', scope: 'global', recover: 'none', ratio: 0.3 }],
+    ['obd-diagonal', { method: 'obd-diagonal', scope: 'global', recover: 'none', ratio: 0.3 }],
     ['apoz', { method: 'apoz', recover: 'lsq', ratio: 0.3 }],
     ['budget', { method: 'l1', scope: 'global', budget: 'macs=50%', recover: 'finetune', teacher: 'self' }],
   ])('%s', async (name, options) => {
@@ -124,6 +125,7 @@ describe('sparse training and single weights', () => {
   test.each([
     ['l1', { rounds: 2, sparsity: 0.8 }, 0.8],
     ['obd', { scope: 'global', sparsity: 0.6, samples: 64 }, 0.6],
+    ['obd-diagonal', { scope: 'global', sparsity: 0.6, samples: 64 }, 0.6],
     ['n:m', {}, 0.5],
     ['random', { rounds: 2, sparsity: 0.4, epochs: 0 }, 0.4],
   ])('sparsify by %s', async (method, options, sparsity) => {

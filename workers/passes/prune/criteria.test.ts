@@ -52,7 +52,18 @@ describe('saliencies of L = ½(w·x − y)² at w = [1, 2], x = [1, −1], y = 0
   const gradient = only(f32([-1, 1], [1, 2]))
   const squaredGradient = only(f32([1, 1], [1, 2]))
   const of = (criterion: CriterionId): number[] =>
-    units ? [...(scoreGroup(units, { ...base, members: 'out', criterion, gradient, squaredGradient }) ?? [])] : []
+    units
+      ? [
+          ...(scoreGroup(units, {
+            ...base,
+            members: 'out',
+            criterion,
+            gradient,
+            squaredGradient,
+            curvature: squaredGradient,
+          }) ?? []),
+        ]
+      : []
 
   test('Taylor is |g·w|, whose squares are [1, 4]', () => {
     expect(of('taylor')).toEqual([1, 2])
@@ -60,7 +71,8 @@ describe('saliencies of L = ½(w·x − y)² at w = [1, 2], x = [1, −1], y = 0
   })
 
   test('OBD is ½hw², and with the gradient term the exact change of the loss', () => {
-    expect(of('obd')).toEqual([0.5, 2])
+    // The second derivatives of ½(w·x − y)² are x², and so are its squared gradients here.
+    for (const id of ['obd', 'obd-diagonal'] as const) expect(of(id)).toEqual([0.5, 2])
     const change = [1, 2].map((w, i) => -([-1, 1][i] as number) * w + (of('obd')[i] as number))
     expect(change).toEqual([1.5, 0])
   })

@@ -15,6 +15,8 @@ export interface Evidence {
   readonly gradient?: (constant: Named) => Tensor | undefined
   /** Mean over samples of the squared gradient of each sample. */
   readonly squaredGradient?: (constant: Named) => Tensor | undefined
+  /** Diagonal second derivative of the loss. */
+  readonly curvature?: (constant: Named) => Tensor | undefined
   /** Mean |activation| of every unit, and the share of its activations that are not zero. */
   readonly activation?: (group: Group) => { readonly mean: Float64Array; readonly nonzero: Float64Array } | undefined
 }
@@ -28,7 +30,7 @@ export interface ScoreContext extends Evidence {
 }
 
 /** Which evidence a criterion needs beside the weights. */
-export type Needs = 'nothing' | 'gradients' | 'sample gradients' | 'activations'
+export type Needs = 'nothing' | 'gradients' | 'sample gradients' | 'curvature' | 'activations'
 
 /** Scores of each member's indices, before they are put together; or of whole groups where members have none. */
 export interface Criterion {
@@ -95,6 +97,7 @@ const withEvidence =
 
 const gradient = (context: ScoreContext, constant: Named) => context.gradient?.(constant)
 const squared = (context: ScoreContext, constant: Named) => context.squaredGradient?.(constant)
+const curved = (context: ScoreContext, constant: Named) => context.curvature?.(constant)
 
 /** How important a channel is. Smallest go first. */
 export const criteria = {
@@ -155,6 +158,12 @@ export const criteria = {
     source: 'LeCun et al. 1989, with the empirical Fisher E[g²] as diagonal Hessian: ½ h w²',
     needs: 'sample gradients',
     local: withEvidence(squared, (w, h) => 0.5 * h * w * w),
+  },
+  'obd-diagonal': {
+    title: 'Optimal Brain Damage, second derivatives',
+    source: 'LeCun et al. 1989, eq. 5 to 9: ½ h w², h carried backwards along diagonals',
+    needs: 'curvature',
+    local: withEvidence(curved, (w, h) => 0.5 * h * w * w),
   },
   activation: {
     title: 'Mean activation',

@@ -130,6 +130,17 @@ describe('what scores are taken from', () => {
     mean((g, e) => (g[e] as number) ** 2).forEach((v, e) => expect(found[e]).toBeCloseTo(v, 4))
   })
 
+  test('second derivatives: p(1 − p)h² of the last layer', async () => {
+    const { curvature } = await gather(graph, 'obd-diagonal', {}, source(split, 4))
+    const found = numbersOf(curvature?.(constant) ?? f32([]))
+    const expected = hidden.map((h) => {
+      const z = [0, 1].map((k) => h.reduce((s, v, j) => s + v * (u[2 * j + k] as number), 0))
+      const total = z.reduce((s, v) => s + Math.exp(v), 0)
+      return h.flatMap((v) => z.map((zk) => v * v * (Math.exp(zk) / total) * (1 - Math.exp(zk) / total)))
+    })
+    u.forEach((_, e) => expect(found[e]).toBeCloseTo(expected.reduce((s, h) => s + (h[e] as number), 0) / 12, 4))
+  })
+
   test('mean activations and their share that is not zero', async () => {
     const { activation } = await gather(graph, 'apoz', {}, source(split, 4))
     const [group] = groupsOf(analyse(graph)).groups

@@ -10,6 +10,7 @@ import { FreshNames } from '../../passes/names.ts'
 import { analyse, type AnalysisOptions, type Coupling } from '../../passes/prune/analysis.ts'
 import { criteria, type Criterion, type CriterionId, type Evidence } from '../../passes/prune/criteria.ts'
 import { groupsOf, type Group } from '../../passes/prune/groups.ts'
+import { curvatureGraph } from '../../train/curvature.ts'
 import { crossEntropy } from '../../train/losses.ts'
 import { saliencyGraph } from '../../train/saliency.ts'
 
@@ -34,7 +35,7 @@ export async function gather(
   if (needs === 'nothing') return {}
   const coupling = analyse(graph, options)
   if (needs === 'activations') return activations(coupling, source)
-  return needs === 'gradients' ? gradientMeans(coupling, source, false) : gradientMeans(coupling, source, true)
+  return weightMeans(coupling, source, needs)
 }
 
 /** Runs a program over batches of the split; the last, smaller one is left out. */
@@ -60,17 +61,48 @@ async function overBatches(
   return count
 }
 
-/**
- * E[g] over the samples, or with `squared` E[g²] of single samples: the empirical Fisher, whose samples must not be
- * averaged before squaring.
- */
-async function gradientMeans(coupling: Coupling, source: EvidenceSource, squared: boolean): Promise<Evidence> {
+/** A graph that puts out something of every weight, for batches of a size. */
+interface WeightMeasure {
+  readonly graph: Graph
+  readonly batch: readonly { readonly name: string }[]
+  /** Output names by weight. */
+  readonly outputs: ReadonlyMap<string, string>
+}
+
+/** What is measured of every weight, and which part of the evidence its mean over the batches is. */
+const measures = {
+  gradients: { key: 'gradient', single: false, make: gradientsOf, term: (v: number) => v },
+  /** The empirical Fisher: samples must not be averaged before squaring. */
+  'sample gradients': { key: 'squaredGradient', single: true, make: gradientsOf, term: (v: number) => v * v },
+  curvature: {
+    key: 'curvature',
+    single: false,
+    make: (graph: Graph, batch: number, of: readonly string[]): WeightMeasure => {
+      const made = curvatureGraph(graph, { batch, of })
+      return { ...made, outputs: made.curvatures }
+    },
+    term: (v: number) => v,
+  },
+} as const
+
+function gradientsOf(graph: Graph, batch: number, of: readonly string[]): WeightMeasure {
+  const made = saliencyGraph(graph, { loss: crossEntropy(), batch, of })
+  return { ...made, outputs: made.gradients }
+}
+
+/** Means over the samples of E[g], of E[g²] of single samples, or of second derivatives. */
+async function weightMeans(
+  coupling: Coupling,
+  source: EvidenceSource,
+  needs: keyof typeof measures,
+): Promise<Evidence> {
+  const { key, single, make, term } = measures[needs]
   const wanted = [...new Set(coupling.sites.map((site) => site.constant.name))]
   const weights = wanted.filter((name) => coupling.graph.initializers.get(name)?.dtype === 'f32')
-  const batch = squared ? 1 : Math.min(source.batch, source.split.count)
-  const saliency = saliencyGraph(coupling.graph, { loss: crossEntropy(), batch, of: weights })
+  const batch = single ? 1 : Math.min(source.batch, source.split.count)
+  const measure = make(coupling.graph, batch, weights)
   const program = await source.executor.compile(
-    saliency.graph,
+    measure.graph,
     source.threads === undefined ? {} : { threads: source.threads },
   )
   const sums = new Map<string, Float64Array>()
@@ -80,9 +112,9 @@ async function gradientMeans(coupling: Coupling, source: EvidenceSource, squared
       batch,
       source,
       (x, labels) =>
-        Object.fromEntries(saliency.batch.map(({ name }) => [name, name === 'labels' ? (labels as Tensor) : x])),
+        Object.fromEntries(measure.batch.map(({ name }) => [name, name === 'labels' ? (labels as Tensor) : x])),
       (results) => {
-        for (const [weight, output] of saliency.gradients) addTo(sums, weight, results[output] as Tensor, squared)
+        for (const [weight, output] of measure.outputs) addTo(sums, weight, results[output] as Tensor, term)
       },
     )
     const means = new Map(
@@ -91,26 +123,24 @@ async function gradientMeans(coupling: Coupling, source: EvidenceSource, squared
         return [
           weight,
           f32(
-            sum.map((v) => v / count),
+            Float64Array.from(sum, (v) => v / count),
             dims,
           ),
         ]
       }),
     )
-    const find = ({ name }: { readonly name: string }) => means.get(name)
-    return squared ? { squaredGradient: find } : { gradient: find }
+    return { [key]: ({ name }: { readonly name: string }) => means.get(name) }
   } finally {
     await program.dispose()
   }
 }
 
-function addTo(sums: Map<string, Float64Array>, name: string, tensor: Tensor, squared: boolean): void {
+function addTo(sums: Map<string, Float64Array>, name: string, tensor: Tensor, term: (v: number) => number): void {
   const values = arrayOf(tensor) as Float32Array
   const sum = sums.get(name) ?? new Float64Array(values.length)
   sums.set(name, sum)
   for (let i = 0; i < values.length; i++) {
-    const v = values[i] as number
-    sum[i] = (sum[i] as number) + (squared ? v * v : v)
+    sum[i] = (sum[i] as number) + term(values[i] as number)
   }
 }
 
@@ -224,7 +254,7 @@ async function activations(coupling: Coupling, source: EvidenceSource): Promise<
       source,
       (x) => ({ [input]: x }),
       (results) => {
-        for (const name of outputs) addTo(sums, name, results[name] as Tensor, false)
+        for (const name of outputs) addTo(sums, name, results[name] as Tensor, (v) => v)
       },
     )
   } finally {

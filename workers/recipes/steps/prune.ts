@@ -119,7 +119,7 @@ const needsLabels = (what: string, by: string, id: string) =>
 function samplesOf({ data }: StepContext, method: PruneOptions['method']): Split {
   const split = data.splits.train ?? data.splits.validation ?? data.splits.test
   const { needs, title }: Criterion = criteria[method]
-  if (split && (needs === 'nothing' || needs === 'activations' || split.labels)) return split
+  if (split && (needs === 'nothing' || needs === 'activations' || needs === 'curvature' || split.labels)) return split
   throw needsLabels(`The method "${title}"`, needs, data.id)
 }
 

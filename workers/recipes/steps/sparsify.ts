@@ -25,7 +25,7 @@ import { step, type StepContext, type StepResult } from '../step.ts'
 
 const SparsifyOptions = RetrainOptions.extend({
   method: z
-    .enum(['l1', 'random', 'lamp', 'taylor', 'obd', 'deviation', 'n:m', 'structured'])
+    .enum(['l1', 'random', 'lamp', 'taylor', 'obd', 'obd-diagonal', 'deviation', 'n:m', 'structured'])
     .default('l1')
     .describe(
       'Which weights become zero: the smallest, by saliency, below q deviations, all but n of m, whole filters',
@@ -76,6 +76,8 @@ function masksOf(context: StepContext, options: SparsifyOptions, graph: Graph): 
     taylor: async (weights, share) =>
       ranked(weights, options, share, await saliencies(context, options, graph, weights)),
     obd: async (weights, share) => ranked(weights, options, share, await saliencies(context, options, graph, weights)),
+    'obd-diagonal': async (weights, share) =>
+      ranked(weights, options, share, await saliencies(context, options, graph, weights)),
     deviation: each(({ tensor }) => belowDeviations(tensor, q)),
     'n:m': each(({ tensor, node }) => nOfM(tensor, n, m, inputAxis(node.op, node.attributes['transB']))),
     structured: each(({ tensor, node }, share) =>
@@ -98,7 +100,7 @@ function inputAxis(op: string, transB: { readonly kind: string; readonly value: 
   return op === 'Conv' || (op === 'Gemm' && Number(transB?.value ?? 0) === 1) ? 1 : 0
 }
 
-/** (g·w)² or ½E[g²]w² of every weight. */
+/** (g·w)², ½E[g²]w² or ½hw² of every weight. */
 async function saliencies(
   context: StepContext,
   options: SparsifyOptions,
@@ -107,8 +109,8 @@ async function saliencies(
 ) {
   const { data, executor, threads, seed } = context
   const split = data.splits.train
-  const method = options.method === 'obd' ? 'obd' : 'taylor'
-  if (!split?.labels) {
+  const method = options.method === 'obd' || options.method === 'obd-diagonal' ? options.method : 'taylor'
+  if (!split || (method !== 'obd-diagonal' && !split.labels)) {
     throw new AlambicError(
       'prune.needs-labels',
       `the method "${method}" scores by gradients: it needs labelled samples`,
@@ -123,11 +125,11 @@ async function saliencies(
   const source = { executor, threads, seed, split, preprocessing, samples, batch, progress: () => undefined }
   const evidence = await gather(graph, method, {}, source)
   return weights.map(({ name, tensor }) => {
-    const g = evidence.gradient?.({ name }) ?? evidence.squaredGradient?.({ name })
+    const g = (evidence.gradient ?? evidence.squaredGradient ?? evidence.curvature)?.({ name })
     const w = elementsOf(tensor)
     return Float64Array.from(g ? elementsOf(g) : [], (v, i) => {
       const x = w[i] as number
-      return method === 'obd' ? 0.5 * v * x * x : (v * x) ** 2
+      return method === 'taylor' ? (v * x) ** 2 : 0.5 * v * x * x
     })
   })
 }
