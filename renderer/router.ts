@@ -10,6 +10,12 @@ export const router = createRouter({
   routes: [
     { path: '/projects', name: 'projects', component: () => import('./views/Projects.vue') },
     { path: '/projects/:project', name: 'project', component: () => import('./views/Project.vue'), props: true },
+    {
+      path: '/projects/:project/models/:model',
+      name: 'model',
+      component: () => import('./views/Inspect.vue'),
+      props: true,
+    },
     { path: '/runs', name: 'runs', component: () => import('./views/Runs.vue') },
     { path: '/runs/:run/:tab?', name: 'run', component: () => import('./views/Run.vue'), props: true },
     { path: '/compare', name: 'compare', component: () => import('./views/Compare.vue') },

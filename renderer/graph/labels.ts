@@ -5,7 +5,8 @@ import type { Group } from './tree.ts'
 /** What of a node is written in its box, beside its operator. */
 export interface Shown {
   readonly names: boolean
-  readonly lines: boolean
+  readonly attributes: boolean
+  readonly weights: boolean
 }
 
 /** Pixels of a text in the small font, near enough to size a box by: Chinese characters are twice as wide. */
@@ -24,7 +25,7 @@ export const shortened = (text: string, most = LONGEST): string =>
 
 /** The lines in a node's box under its operator. */
 export function linesOf(node: GraphNode, shown: Shown): readonly string[] {
-  const own = shown.lines ? (node.lines ?? []) : []
+  const own = [...(shown.attributes ? (node.attributes ?? []) : []), ...(shown.weights ? (node.weights ?? []) : [])]
   const names = shown.names || node.kind === 'input' || node.kind === 'output' ? [node.name] : []
   return [...names, ...own].filter((line) => line !== '').map((line) => shortened(line))
 }

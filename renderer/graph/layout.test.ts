@@ -50,7 +50,11 @@ async function drawn(
   const size = (child: number) =>
     child < 0
       ? { width: 140, height: 48 }
-      : nodeSize(graph.nodes[child] ?? { id: '', label: '', name: '' }, { names: false, lines: false })
+      : nodeSize(graph.nodes[child] ?? { id: '', label: '', name: '' }, {
+          names: false,
+          attributes: false,
+          weights: false,
+        })
   const input = { tree, levels: new Levels(graph, tree), size, open: new Set(ids) }
   return { tree, scene: sceneOf(await layoutTree(input, engine, cache, new AbortController().signal)) }
 }

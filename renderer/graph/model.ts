@@ -11,8 +11,9 @@ export interface GraphNode {
   /** Its scopes are read from it: `/encoder/layer.0/MatMul`, `layer1.0.conv1`. */
   readonly name: string
   readonly kind?: 'node' | 'input' | 'output'
-  /** More to show in the box, one line each: attributes, weights. */
-  readonly lines?: readonly string[]
+  /** More to show in the box when it is asked for, one line each. */
+  readonly attributes?: readonly string[]
+  readonly weights?: readonly string[]
 }
 
 export interface GraphEdge {

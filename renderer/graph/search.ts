@@ -5,8 +5,8 @@ export function findNodes({ nodes }: GraphData, query: string): readonly number[
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return []
   const found: number[] = []
-  nodes.forEach(({ name, label, lines }, i) => {
-    const text = `${label} ${name} ${lines?.join(' ') ?? ''}`.toLowerCase()
+  nodes.forEach(({ name, label, attributes, weights }, i) => {
+    const text = `${label} ${name} ${attributes?.join(' ') ?? ''} ${weights?.join(' ') ?? ''}`.toLowerCase()
     if (words.every((word) => text.includes(word))) found.push(i)
   })
   return found

@@ -216,17 +216,19 @@ export function visibleCount({ groups }: GroupTree, open: ReadonlySet<number>): 
  * What is open at first: a small graph whole; of a large one as many groups as leave it easy to take in, from the
  * outside in, but no repeats, whose point is that they are folded.
  */
-export function openAtFirst(tree: GroupTree, nodes: number, boxes = 48): ReadonlySet<string> {
+export function openAtFirst(tree: GroupTree, nodes: number, boxes = 64): ReadonlySet<string> {
   const { groups } = tree
   if (nodes <= boxes) return new Set(groups.slice(1).map(({ key }) => key))
   const open = new Set<string>()
   let count = groups[0]?.children.length ?? 0
   const queue = [0]
   for (let at = 0; at < queue.length; at++) {
-    for (const child of groups[queue[at] ?? 0]?.children ?? []) {
+    const children = groups[queue[at] ?? 0]?.children ?? []
+    // Beside inputs and outputs there is nothing else to see.
+    const alone = children.length < 4 && children.filter((child) => child < 0).length === 1
+    for (const child of children) {
       if (child >= 0) continue
       const group = groups[~child]
-      const alone = groups[queue[at] ?? 0]?.children.length === 1
       if (!group || (!alone && (group.kind === 'repeat' || count + group.children.length > boxes))) continue
       open.add(group.key)
       queue.push(~child)

@@ -5,17 +5,19 @@ import { layoutTree, type LayoutCache } from './layout.ts'
 import { Levels } from './levels.ts'
 import type { GraphData } from './model.ts'
 import { emptyScene, sceneOf } from './scene.ts'
-import { foldGraph, groupsAround, openAtFirst } from './tree.ts'
+import { foldGraph, groupsAround, openAtFirst, type GroupTree } from './tree.ts'
 
 export interface SceneInput {
   readonly graph: () => GraphData
+  /** The graph folded, when the caller has done that already. */
+  readonly folded: () => GroupTree | undefined
   readonly shown: () => Shown
   /** `240 nodes`, in the language of the screen. */
   readonly nodes: (count: number) => string
 }
 
 /** A graph folded, opened where the person wants, and laid out: again whenever one of these changes. */
-export function useScene({ graph, shown, nodes }: SceneInput, open: Ref<ReadonlySet<string> | undefined>) {
+export function useScene({ graph, folded, shown, nodes }: SceneInput, open: Ref<ReadonlySet<string> | undefined>) {
   const engine = browserEngine()
   const scene = shallowRef(emptyScene)
   const busy = ref(false)
@@ -25,7 +27,7 @@ export function useScene({ graph, shown, nodes }: SceneInput, open: Ref<Readonly
   let cache: LayoutCache = new Map()
   let going = new AbortController()
 
-  const tree = computed(() => foldGraph(graph()))
+  const tree = computed(() => folded() ?? foldGraph(graph()))
   const levels = computed(() => new Levels(graph(), tree.value))
   const opened = computed(() => open.value ?? openAtFirst(tree.value, graph().nodes.length))
   const openIds = computed(
@@ -67,8 +69,10 @@ export function useScene({ graph, shown, nodes }: SceneInput, open: Ref<Readonly
     busy.value = false
   }
 
-  watch([tree, () => shown().names, () => shown().lines], () => (cache = new Map()), { flush: 'sync' })
-  watch([tree, openIds, () => shown().names, () => shown().lines], () => void layout(), { immediate: true })
+  /** What decides how large boxes are. */
+  const sizes = () => [tree.value, shown().names, shown().attributes, shown().weights]
+  watch(sizes, () => (cache = new Map()), { flush: 'sync' })
+  watch([sizes, openIds], () => void layout(), { immediate: true })
   onScopeDispose(() => {
     cancel()
     engine.dispose()

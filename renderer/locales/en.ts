@@ -1,5 +1,6 @@
 import { shell } from './en/shell.ts'
 import { graph } from './en/graph.ts'
+import { inspect } from './en/inspect.ts'
 import { projects } from './en/projects.ts'
 import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
@@ -15,4 +16,5 @@ export const en = {
   ...kit,
   ...compare,
   ...graph,
+  ...inspect,
 }

@@ -1,5 +1,6 @@
 import { shell } from './zh-CN/shell.ts'
 import { graph } from './zh-CN/graph.ts'
+import { inspect } from './zh-CN/inspect.ts'
 import { projects } from './zh-CN/projects.ts'
 import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
@@ -16,4 +17,5 @@ export const zhCN: Messages = {
   ...kit,
   ...compare,
   ...graph,
+  ...inspect,
 }

@@ -1,8 +1,11 @@
+/** In the order in which the sheet shows them. */
+export const scopes = ['everywhere', 'run', 'model'] as const
+
 export interface CommandEntry {
   /** Keys by default; the first ones are shown, and are what a person may change. */
   readonly keys: readonly string[]
   /** Where it can be done. */
-  readonly scope: 'everywhere' | 'run'
+  readonly scope: (typeof scopes)[number]
 }
 
 /** Everything that a key, the palette or a menu can do, in the order in which the sheet shows it. */
@@ -28,6 +31,16 @@ export const commandTable = {
   chinese: { keys: [], scope: 'everywhere' },
   pauseRun: { keys: ['P'], scope: 'run' },
   stopRun: { keys: ['S'], scope: 'run' },
+  // What people know from Netron.
+  toggleAttributes: { keys: ['Mod+D'], scope: 'model' },
+  toggleWeights: { keys: ['Mod+I'], scope: 'model' },
+  toggleNames: { keys: ['Mod+U'], scope: 'model' },
+  properties: { keys: ['Mod+Enter'], scope: 'model' },
+  zoomIn: { keys: ['Shift+ArrowUp'], scope: 'model' },
+  zoomOut: { keys: ['Shift+ArrowDown'], scope: 'model' },
+  zoomFit: { keys: ['Shift+Backspace'], scope: 'model' },
+  exportPng: { keys: ['Mod+Shift+E'], scope: 'model' },
+  exportSvg: { keys: ['Mod+Alt+E'], scope: 'model' },
 } as const satisfies Record<string, CommandEntry>
 
 export type CommandId = keyof typeof commandTable

@@ -1,0 +1,231 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import AxeBuilder from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { drop } from './files.ts'
+import { expect, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
+
+/** The inspector on a convolutional network, a transformer of 2,000 nodes and a tangle of 10,000. */
+test.describe.configure({ mode: 'default' })
+
+let studio: Studio
+let folder: string
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(120_000)
+  folder = mkdtempSync(join(tmpdir(), 'alambic-graphs-'))
+  const made = spawnSync(process.execPath, [join(import.meta.dirname, 'make-graphs.ts'), folder])
+  if (made.status !== 0) throw new Error(made.stderr.toString())
+  studio = await startStudio('no')
+  const page = await browser.newPage()
+  await page.goto(studio.address)
+  await page.getByText('No project yet').waitFor()
+  await drop(
+    page,
+    ['convolutional', 'transformer', 'tangle'].map((name) => join(folder, `${name}.onnx`)),
+  )
+  const sheet = page.getByRole('dialog')
+  await sheet.getByRole('button', { name: 'Add 3' }).click()
+  await sheet.getByRole('button', { name: 'Open the project' }).click()
+  await expect(page.getByRole('row', { name: /tangle/ })).toBeVisible()
+  await page.close()
+})
+test.afterAll(async () => {
+  await studio.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const graph = (page: Page) => page.getByRole('application')
+const table = (page: Page) => page.getByRole('treegrid')
+
+/** From the list of projects to a model, by the keyboard alone. */
+async function open(page: Page, name: string): Promise<void> {
+  await page.goto(studio.address)
+  await page.locator('main').getByRole('link').first().click()
+  await page.locator('main').getByRole('link', { name, exact: true }).focus()
+  await page.keyboard.press('Enter')
+  await expect(graph(page)).toHaveAccessibleName(/drawn as [1-9]/)
+  await expect(page.getByText('Laying out …')).toBeHidden()
+}
+
+/** Pixels of a canvas that are not of its background: that something was drawn. */
+const inked = (page: Page): Promise<number> =>
+  graph(page).evaluate((element) => {
+    const canvas = element as HTMLCanvasElement
+    const data =
+      canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? new Uint8ClampedArray()
+    const colours = new Set<number>()
+    for (let i = 0; i < data.length; i += 4)
+      colours.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0))
+    return colours.size
+  })
+
+test('a convolutional network opens with its layers, its graph and its details', async ({ page }) => {
+  const problems = watchConsole(page)
+  await open(page, 'convolutional')
+  await expect(page.getByText('230 nodes').first()).toBeVisible()
+  expect(await inked(page)).toBeGreaterThan(10)
+  await picture(page, 'inspect-convolutional')
+  expect(problems).toEqual([])
+})
+
+test('what is selected is one thing in the table, the graph and the details', async ({ page }) => {
+  await open(page, 'convolutional')
+  await page.getByRole('searchbox', { name: 'Filter layers' }).fill('stage3.0 conv')
+  const line = table(page).getByRole('row', { name: /Conv/ }).first()
+  const name = await line.getByRole('rowheader').innerText()
+  await line.click()
+  await expect(page.getByRole('heading', { level: 2, name })).toBeVisible()
+  await expect(page.locator('.drawing').getByRole('status').first()).toContainText('Conv')
+  await expect(page.getByText('kernel_shape')).toBeVisible()
+  // The other way: a step in the graph is a step everywhere.
+  await graph(page).focus()
+  await page.keyboard.press('ArrowDown')
+  await expect(page.getByRole('heading', { level: 2, name, exact: true })).toBeHidden()
+  await page.getByRole('tab', { name: 'Weights' }).click()
+  await picture(page, 'inspect-selected')
+})
+
+test('weights have a histogram, of all and of each channel', async ({ page }) => {
+  await open(page, 'convolutional')
+  await page.getByRole('searchbox', { name: 'Filter layers' }).fill('Conv')
+  await table(page).getByRole('row', { name: /Conv/ }).first().click()
+  await page.getByRole('tab', { name: 'Weights' }).click()
+  await expect(page.getByText('dB over the rounding noise').first()).toBeVisible()
+  await expect(page.getByRole('img', { name: /Weights/ })).toBeVisible()
+  await page.getByRole('combobox', { name: 'Channel', exact: true }).selectOption({ index: 1 })
+  await expect(page.getByText('all channels').first()).toBeVisible()
+  await picture(page, 'inspect-weights')
+})
+
+test('every overlay has a legend, and badges beside its colours', async ({ page }) => {
+  await open(page, 'convolutional')
+  const plain = await graph(page).screenshot()
+  await page.getByRole('button', { name: 'Measure latency' }).click()
+  await expect(page.getByText(/ms in layers/)).toBeVisible({ timeout: 60_000 })
+  for (const overlay of ['size', 'macs', 'latency', 'sensitivity', 'bits', 'groups']) {
+    await page.getByRole('combobox', { name: 'Colour' }).selectOption(overlay)
+    await expect(page.locator('.legend li').first()).toBeVisible({ timeout: 30_000 })
+    await picture(page, `inspect-overlay-${overlay}`)
+    expect(Buffer.compare(await graph(page).screenshot(), plain)).not.toBe(0)
+  }
+})
+
+test('every method says what it can do, and a coupling group why its channels go together', async ({ page }) => {
+  await open(page, 'convolutional')
+  await page.getByRole('tab', { name: 'Methods' }).click()
+  await expect(page.getByText('Prune channels')).toBeVisible({ timeout: 30_000 })
+  await page.getByRole('button', { name: /^#1 / }).click()
+  await expect(page.getByText('They go together because')).toBeVisible()
+  await picture(page, 'inspect-groups')
+})
+
+test('the table sorts, filters and becomes CSV', async ({ page }) => {
+  await open(page, 'transformer')
+  await page.getByRole('button', { name: 'Table only' }).click()
+  await page.getByRole('columnheader', { name: 'Parameters' }).getByRole('button').click()
+  const first = table(page).getByRole('row').nth(1)
+  await expect(first).toContainText('4,096')
+  const download = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'CSV' }).click()
+  const file = readFileSync(await (await download).path(), 'utf8')
+  expect(file.trim().split('\n')).toHaveLength(2201)
+  await picture(page, 'inspect-table')
+})
+
+test('a transformer of 2,000 nodes is folded by its layers, opens in place and is saved', async ({ page }) => {
+  await open(page, 'transformer')
+  await picture(page, 'inspect-transformer')
+  await page.keyboard.press('Control+f')
+  await page.keyboard.type('layer.57 softmax')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { level: 2, name: /layer\.57\/attention\/Softmax/ })).toBeVisible()
+  await expect(page.getByText('Laying out …')).toBeHidden()
+  await picture(page, 'inspect-found')
+  const download = page.waitForEvent('download')
+  await page.keyboard.press('Control+Alt+e')
+  const svg = readFileSync(await (await download).path(), 'utf8')
+  expect(svg).toContain('<svg')
+  expect(svg).toContain('Softmax')
+  const png = page.waitForEvent('download')
+  await page.keyboard.press('Control+Shift+e')
+  expect(
+    readFileSync(await (await png).path())
+      .subarray(1, 4)
+      .toString(),
+  ).toBe('PNG')
+})
+
+test('10,000 nodes open within 3 s and stay fluid', async ({ page }) => {
+  await page.goto(studio.address)
+  await page.locator('main').getByRole('link').first().click()
+  const link = page.locator('main').getByRole('link', { name: 'tangle', exact: true })
+  await link.waitFor()
+  const started = Date.now()
+  await link.click()
+  await expect(graph(page)).toHaveAccessibleName(/10,002 nodes.*drawn as [1-9]/)
+  const opened = Date.now() - started
+  await picture(page, 'inspect-tangle')
+  // Twice what is asked for: the machines that tests run on are busy.
+  expect(opened).toBeLessThan(6000)
+  await page.evaluate(() => {
+    const times: number[] = []
+    Object.assign(window, { times })
+    new PerformanceObserver((list) => times.push(...list.getEntries().map(({ duration }) => duration))).observe({
+      type: 'event',
+      durationThreshold: 16,
+      buffered: false,
+    } as PerformanceObserverInit)
+  })
+  await graph(page).focus()
+  for (let i = 0; i < 40; i++) await page.keyboard.press(['ArrowDown', '+', 'PageDown', '-'][i % 4] ?? '0')
+  await table(page).focus()
+  for (let i = 0; i < 40; i++) await page.keyboard.press(i % 5 === 0 ? 'PageDown' : 'ArrowDown')
+  await page.waitForTimeout(300)
+  const times = await page.evaluate(() => (window as unknown as { times: number[] }).times.sort((a, b) => a - b))
+  const p95 = times[Math.floor(0.95 * times.length)] ?? 0
+  test.info().annotations.push({ type: 'measured', description: `opened in ${opened} ms, interaction p95 ${p95} ms` })
+  process.stdout.write(`10,000 nodes: opened in ${opened} ms, p95 of ${times.length} slow events ${p95} ms\n`)
+  expect(p95).toBeLessThan(200)
+})
+
+for (const [theme, language] of [
+  ['light', 'en'],
+  ['dark', 'en'],
+  ['light', 'zh-CN'],
+  ['dark', 'zh-CN'],
+] as const) {
+  test(`the inspector breaks no accessibility rule: ${theme}, ${language}`, async ({ page }) => {
+    await open(page, 'convolutional')
+    const address = page.url()
+    await page.goto(address.replace(/#.*/, '#/settings'))
+    await page.locator('#set-language').selectOption(language)
+    await page.locator('#set-theme').selectOption(theme)
+    await expect(page.locator('html')).toHaveAttribute('lang', language)
+    await page.goto(address)
+    await page.getByRole('application').waitFor()
+    await page.locator('.graph select').selectOption('bits')
+    await table(page).focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    const broken: string[] = []
+    for (const tab of [0, 1, 2, 3]) {
+      await page.getByRole('tab').nth(tab).click()
+      await page.waitForTimeout(400)
+      const { violations } = await new AxeBuilder({ page })
+        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+        .analyze()
+      broken.push(
+        ...violations.map(
+          ({ id, nodes }) => `${tab}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`,
+        ),
+      )
+      await picture(page, `inspect-${tab}-${theme}-${language}`)
+    }
+    await page.goto(address.replace(/#.*/, '#/settings'))
+    await page.locator('#set-language').selectOption('en')
+    await page.locator('#set-theme').selectOption('light')
+    expect(broken).toEqual([])
+  })
+}
