@@ -8,8 +8,8 @@ const options: Readonly<Record<string, string>> = {
   'elk.spacing.nodeNode': '22',
   'elk.spacing.edgeNode': '12',
   'elk.spacing.edgeEdge': '8',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '26',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '12',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '22',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '10',
   'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
   'elk.layered.nodePlacement.bk.fixedAlignment': 'BALANCED',
   // Boxes side by side stand in the order of the model, so that the same picture comes every time.

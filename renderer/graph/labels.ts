@@ -1,5 +1,6 @@
 import { HEADER, type Size } from './layout.ts'
 import type { GraphNode } from './model.ts'
+import { lastParts } from './scopes.ts'
 import type { Group } from './tree.ts'
 
 /** What of a node is written in its box, beside its operator. */
@@ -26,7 +27,9 @@ export const shortened = (text: string, most = LONGEST): string =>
 /** The lines in a node's box under its operator. */
 export function linesOf(node: GraphNode, shown: Shown): readonly string[] {
   const own = [...(shown.attributes ? (node.attributes ?? []) : []), ...(shown.weights ? (node.weights ?? []) : [])]
-  const names = shown.names || node.kind === 'input' || node.kind === 'output' ? [node.name] : []
+  const isEnd = node.kind === 'input' || node.kind === 'output'
+  // The scopes around it say the rest.
+  const names = isEnd ? [node.name] : shown.names ? [lastParts(node.name, 2)] : []
   return [...names, ...own].filter((line) => line !== '').map((line) => shortened(line))
 }
 

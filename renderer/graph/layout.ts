@@ -180,9 +180,10 @@ interface Parts {
 /** The flat layout with the header and the space around it, and lines drawn out to the edge of the group. */
 function placed(id: number, { children, inner, plan, flat }: Parts): GroupLayout {
   const isRoot = id === 0
-  const [left, above] = isRoot ? [0, 0] : [PAD, HEADER + PAD]
+  // Where lines come in or go out they leave space enough.
+  const [left, above] = isRoot ? [0, 0] : [PAD, HEADER + (plan.entries.length > 0 ? -8 : PAD)]
   const width = Math.max(flat.width + 2 * left, isRoot ? 0 : 160)
-  const height = flat.height + above + (isRoot ? 0 : PAD)
+  const height = flat.height + above + (isRoot || plan.exits.length > 0 ? 0 : PAD)
   const x = (box: number) => left + (flat.places[2 * box] ?? 0)
   const y = (box: number) => above + (flat.places[2 * box + 1] ?? 0)
   const { entries, exits, graph } = plan

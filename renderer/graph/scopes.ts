@@ -8,6 +8,12 @@ export function scopesOf(name: string): readonly string[] {
   return name.split('.').slice(0, -1)
 }
 
+/** The end of a name: `attention/Softmax`, `dw.conv`. */
+export function lastParts(name: string, count: number): string {
+  const sign = name.includes('/') ? '/' : '.'
+  return name.split(sign).filter(Boolean).slice(-count).join(sign)
+}
+
 /** `features/features.0/features.0.2` repeats what is around it: `features/0/2` says the same. */
 function tidy(parts: readonly string[]): readonly string[] {
   return parts.map((part, i) => {
