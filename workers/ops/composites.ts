@@ -7,7 +7,7 @@
  * | ConvInputGrad | dY, W, X → dX (X only for its shape) | Conv's |
  * | ConvFilterGrad | dY, X, W → dW (W only for its shape) | Conv's |
  * | ReluGrad | dY, Y → dX, dY where Y is above zero | |
- * | MaxPoolGrad | dY, X, Y → dX, to the first maximum of each window | MaxPool's |
+ * | MaxPoolGrad | dY, X, Y → dX, to the maximum of each window; of equal ones any may get it, or a share | MaxPool's |
  * | AveragePoolGrad | dY, X → dX (X only for its shape) | AveragePool's |
  * | BatchNormTraining | X, scale, B, mean, var → Y, mean′, var′, batch mean, 1/√(batch var + ε) | epsilon, momentum |
  * | BatchNormGrad | dY, X, scale, batch mean, 1/√(batch var + ε) → dX, dScale, dB | |

@@ -19,6 +19,7 @@ export {
 export { renameShadowed } from './simplify/shadow.ts'
 export { foldShapes } from './simplify/shapes.ts'
 export { simplify, type SimplifyOptions } from './simplify/simplify.ts'
+export { poolBeforeRelu } from './simplify/pool-first.ts'
 export { specialize, type Specialization } from './simplify/specialize.ts'
 export { removeFinalSoftmax } from './simplify/softmax.ts'
 export { unfuse, unfusedOperators } from './simplify/unfuse.ts'

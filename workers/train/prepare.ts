@@ -7,18 +7,19 @@ import { bindDims } from '../ops/bind.ts'
 import { decompose } from '../ops/decompose.ts'
 import { EMIT_OPSET } from '../ops/emit.ts'
 import { inferTypes, typeProblems } from '../ops/infer.ts'
-import { simplify, upgrade } from '../passes/index.ts'
+import { poolBeforeRelu, simplify, upgrade } from '../passes/index.ts'
 
 /**
  * The form of a model that a step graph is built from: no Constant nodes, no weights among the inputs, opset 18 or
- * later, every shape a number, compound operators decomposed. Names of weights and outputs stay, so what is trained
+ * later, every shape a number, compound operators decomposed, max-pools before the Relu that they followed. Names of weights and outputs stay, so what is trained
  * goes back into the model as it was. Local functions must have been inlined. Every rewrite is verified.
  */
 export function prepare(graph: Graph, { batch }: { batch: number }): Graph {
   const closed = inferTypes(graph.with({ inputs: graph.requiredInputs }))
   const upgraded = verified(upgrade(closed, Math.max(graph.opset, EMIT_OPSET)))
   const simplified = verified(simplify(bindBatch(upgraded, batch)))
-  return verified(inferTypes(decompose(inferTypes(simplified, { strict: true })), { strict: true }))
+  const simple = poolBeforeRelu(decompose(inferTypes(simplified, { strict: true }))).graph
+  return verified(inferTypes(simple, { strict: true }))
 }
 
 function verified(graph: Graph): Graph {

@@ -6,11 +6,11 @@ import { COMPOSITES } from '../../ops/composites.ts'
 import { Emitter } from '../../ops/emit.ts'
 import { convFilterGrad } from './lower/conv-filter.ts'
 import { convInputGrad } from './lower/conv-input.ts'
-import { blockTrainedConvs, trainedConv } from './lower/blocked.ts'
+import { blockTrainedConvs, trainedConv, withoutRoundTrips } from './lower/blocked.ts'
 import { reluGrad } from './lower/activation.ts'
 import { batchNormGrad, batchNormTraining, shiftByRunningMean } from './lower/batchnorm.ts'
 import { fakeQuant } from './lower/fake-quant.ts'
-import { averagePoolGrad, maxPoolGrad, withIndices } from './lower/pool.ts'
+import { averagePoolGrad, blockedMaxPool, maxPoolGrad, preparePools } from './lower/pool.ts'
 
 /** A composite operator that is being written with operators onnxruntime has. */
 export interface LowerContext {
@@ -45,6 +45,7 @@ const lowerings: Target['lowerings'] = {
   ConvFilterGrad: convFilterGrad,
   TrainedConv: trainedConv,
   ReluGrad: reluGrad,
+  BlockedMaxPool: blockedMaxPool,
   MaxPoolGrad: maxPoolGrad,
   AveragePoolGrad: averagePoolGrad,
   BatchNormTraining: batchNormTraining,
@@ -57,7 +58,7 @@ const lowerings: Target['lowerings'] = {
 /** onnxruntime's CPU provider. */
 export const cpuTarget: Target = {
   lowerings,
-  preparations: [withIndices, shiftByRunningMean, blockTrainedConvs],
+  preparations: [preparePools, shiftByRunningMean, blockTrainedConvs],
 }
 
 /** A graph in which every operator is one that onnxruntime's CPU provider has. */
@@ -82,7 +83,7 @@ function lowerComposites(target: Target, original: Graph, block: number | undefi
   const lowered = writeAnew(graph, ruleOf, block)
   const opsets = new Map(lowered.opsets)
   opsets.delete(COMPOSITES)
-  return lowered.with({ opsets })
+  return withoutRoundTrips(lowered.with({ opsets }))
 }
 
 /** An operator's name, with its domain unless that is ONNX's own. */

@@ -1,5 +1,7 @@
 import { attributesOf, toAttributes } from '../../../graph/attributes.ts'
+import { removeDead } from '../../../graph/dead.ts'
 import type { Graph, Node } from '../../../graph/graph.ts'
+import { renameReads } from '../../../graph/rename.ts'
 import { asTensor, staticShape } from '../../../graph/types.ts'
 import { COMPOSITES } from '../../../ops/composites.ts'
 import type { Emitter } from '../../../ops/emit.ts'
@@ -54,12 +56,18 @@ export function blockedConv({ g, block, x, w, swapped, bias, relu, output, geome
       ? g.transpose(g.reshape(w, [m / block, block, c / block, block, kh, kw]), [0, 2, 4, 5, 3, 1])
       : g.transpose(g.reshape(w, [m / block, block, c, kh, kw]), [0, 2, 3, 4, 1])
   const weight = g.reshape(apart, [...(swapped ? [c, m] : [m, c]), kh, kw])
-  const data = wide ? blocked(g, 'ReorderInput', [x], {}, g.dims(x)) : x
-  const y = blocked(g, 'Conv', [data, weight, ...(bias ? [bias] : [])], attributes, output)
-  return blocked(g, 'ReorderOutput', [y], { channels: output[1] as number }, output)
+  const data = wide ? toBlocked(g, x) : x
+  return fromBlocked(g, blocked(g, 'Conv', [data, weight, ...(bias ? [bias] : [])], attributes, output))
 }
 
-function blocked(
+/** [N, C, H, W] → the same elements as [N, C/b, H, W, b]; the shape that is declared stays [N, C, H, W]. */
+export const toBlocked = (g: Emitter, x: string): string => blocked(g, 'ReorderInput', [x], {}, g.dims(x))
+
+export const fromBlocked = (g: Emitter, x: string): string =>
+  blocked(g, 'ReorderOutput', [x], { channels: g.dims(x)[1] as number }, g.dims(x))
+
+/** Emits an operator of the blocked domain; `shape` is that of its output as [N, C, H, W]. */
+export function blocked(
   g: Emitter,
   op: string,
   inputs: readonly string[],
@@ -108,4 +116,31 @@ export const trainedConv: Lowering = ({ g, node, attr, graph, block }) => {
   const output = staticShape(graph.type(node.outputs[0] as string)) as readonly number[]
   const geometry = geometryOf(attr, g.dims(x), output, g.dims(w).slice(2))
   return [blockedConv({ g, block: block as number, x, w, bias, relu: attr['relu'] === 1, output, geometry })]
+}
+
+/**
+ * Takes values that were brought into the plain layout from where they are blocked, instead of blocking them anew, and
+ * blocks no value twice. What nobody reads then is dead.
+ */
+export function withoutRoundTrips(graph: Graph): Graph {
+  const plain = new Map<string, string>()
+  const blockedForm = new Map<string, string>()
+  const renames = new Map<string, string>()
+  const plainOf = (value: string) => plain.get(value) ?? value
+  const nodes: Node[] = []
+  for (const read of graph.nodes) {
+    const node = renameReads(read, (name) => renames.get(name) ?? name)
+    const [input = '', output = ''] = [node.inputs[0], node.outputs[0]]
+    const isReorder = (op: string) => node.domain === BLOCKED_DOMAIN && node.op === op
+    if (node.op === 'Identity' && node.domain === '') plain.set(output, plainOf(input))
+    if (isReorder('ReorderOutput')) blockedForm.set(output, input)
+    const known = isReorder('ReorderInput') ? blockedForm.get(plainOf(input)) : undefined
+    if (known !== undefined) {
+      renames.set(output, known)
+      continue
+    }
+    if (isReorder('ReorderInput')) blockedForm.set(plainOf(input), output)
+    nodes.push(node)
+  }
+  return removeDead(graph.with({ nodes }))
 }

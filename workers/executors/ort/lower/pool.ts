@@ -1,15 +1,21 @@
-import type { Graph } from '../../../graph/graph.ts'
+import { attributesOf, type LooseAttributes } from '../../../graph/attributes.ts'
+import type { Graph, Node } from '../../../graph/graph.ts'
 import { f32, sizeOf } from '../../../graph/tensor.ts'
+import { asTensor, staticShape } from '../../../graph/types.ts'
 import { COMPOSITES } from '../../../ops/composites.ts'
 import type { Emitter } from '../../../ops/emit.ts'
-import type { LowerContext } from '../lower.ts'
+import type { LowerContext, Lowering } from '../lower.ts'
+import { blocked, fromBlocked, toBlocked } from './blocked.ts'
 import { geometryOf, type Geometry } from './geometry.ts'
 
-/** The value that holds a max-pool's indices, once `withIndices` has asked for it. */
+/** The value that holds a max-pool's indices, once `preparePools` has asked for it. */
 const indicesOf = (y: string): string => `${y}.indices`
 
-/** Makes every MaxPool whose gradient is taken put out its indices too. */
-export function withIndices(graph: Graph): Graph {
+/** A MaxPool whose windows tile the blocked layout. Its gradient compares instead of keeping indices. */
+const BLOCKED_MAX_POOL = 'BlockedMaxPool'
+
+/** Makes every MaxPool whose gradient is taken put out its indices too, unless it can do without in the blocked layout. */
+export function preparePools(graph: Graph, block: number | undefined): Graph {
   const pooled = new Set(
     graph.nodes.filter((n) => n.domain === COMPOSITES && n.op === 'MaxPoolGrad').map((n) => n.inputs[2]),
   )
@@ -17,14 +23,58 @@ export function withIndices(graph: Graph): Graph {
   return graph.with({
     nodes: graph.nodes.map((node) => {
       const [y = '', indices = ''] = node.outputs
-      return node.op === 'MaxPool' && pooled.has(y) && indices === '' ? { ...node, outputs: [y, indicesOf(y)] } : node
+      if (node.op !== 'MaxPool' || !pooled.has(y) || indices !== '') return node
+      return tilesBlocks(graph, node, block)
+        ? { ...node, op: BLOCKED_MAX_POOL, domain: COMPOSITES }
+        : { ...node, outputs: [y, indicesOf(y)] }
     }),
   })
 }
 
+/** Whether whole channel blocks are pooled by windows that neither overlap nor leave anything out. */
+function tilesBlocks(graph: Graph, pool: Node, block: number | undefined): boolean {
+  const [x, y] = [pool.inputs[0] ?? '', pool.outputs[0] ?? ''].map((value) => staticShape(graph.type(value)))
+  if (block === undefined || asTensor(graph.type(pool.inputs[0] ?? ''))?.dtype !== 'f32') return false
+  if (x?.length !== 4 || y === undefined || (x[1] as number) % block !== 0) return false
+  const attr = attributesOf(pool)
+  const kernel = attr['kernel_shape'] as readonly number[]
+  const { strides, dilations } = geometryOf(attr, x, y, kernel)
+  return kernel.every((k, i) => k === strides[i] && dilations[i] === 1 && x[i + 2] === (y[i + 2] as number) * k)
+}
+
+/** The pooling operators of the blocked layout know no defaults for what they leave out. */
+const windows = (attr: LooseAttributes) => ({
+  kernel_shape: attr['kernel_shape'] as readonly number[],
+  strides: attr['kernel_shape'] as readonly number[],
+})
+
+export const blockedMaxPool: Lowering = ({ g, node, attr, graph }) => {
+  const output = staticShape(graph.type(node.outputs[0] as string)) as readonly number[]
+  return [fromBlocked(g, blocked(g, 'MaxPool', [toBlocked(g, node.inputs[0] as string)], windows(attr), output))]
+}
+
+/**
+ * A window's gradient goes to the elements that equal its maximum, in equal shares, by broadcasting over blocks of
+ * whole vectors: several times faster than indices.
+ */
+function blockedMaxPoolGrad({ g, node, attr, block }: LowerContext): string {
+  const [dy, x, y] = node.inputs.map((value) => toBlocked(g, value)) as [string, string, string]
+  const [n, c, h, w] = g.dims(x) as [number, number, number, number]
+  const [kh, kw] = attr['kernel_shape'] as [number, number]
+  const [planes, b] = [(n * c) / (block as number), block as number]
+  const each = [planes * (h / kh), kh, w / kw, kw, b]
+  const perWindow = [planes * (h / kh), 1, w / kw, 1, b]
+  const largest = g.cast(g.equal(g.reshape(x, each), g.reshape(y, perWindow)), 'f32')
+  const share = blocked(g, 'AveragePool', [g.reshape(largest, [n, c, h, w])], windows(attr), g.dims(y))
+  const passed = g.div(dy, g.mul(share, kh * kw))
+  return fromBlocked(g, g.reshape(g.mul(largest, g.reshape(passed, perWindow)), [n, c, h, w]))
+}
+
 /** Windows that don't overlap are unpooled; else gradients that meet at one element are added up. */
-export function maxPoolGrad({ g, node, attr, graph }: LowerContext): string[] {
+export function maxPoolGrad(c: LowerContext): string[] {
+  const { g, node, attr, graph } = c
   const [dy = '', x = '', y = ''] = node.inputs
+  if (graph.producer(y)?.op === BLOCKED_MAX_POOL) return [blockedMaxPoolGrad(c)]
   const dims = g.dims(x)
   const indices = graph.producer(y)?.outputs[1] ?? indicesOf(y)
   const kernel = attr['kernel_shape'] as readonly number[]
