@@ -63,7 +63,7 @@ test('the language is switched live, and is kept', async ({ page }) => {
 
 test('keys can be changed, and those that mean something already are refused', async ({ page }) => {
   await page.goto(`${studio.address}`)
-  await page.keyboard.press('Alt+5')
+  await page.keyboard.press('Alt+6')
   const change = page.getByRole('button', { name: /Change the keys of “Dark theme”/ })
   await change.click()
   await page.keyboard.press('Control+k')

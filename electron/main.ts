@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import {
@@ -169,6 +170,11 @@ function answerPages(): void {
   })
   ipcMain.on('alambic:reveal', (event, path: unknown) => {
     if (mayNavigate(event.senderFrame?.url ?? '') && typeof path === 'string') shell.showItemInFolder(path)
+  })
+  ipcMain.on('alambic:drag', (event, path: unknown) => {
+    // Electron throws for a file that is not there.
+    if (!mayNavigate(event.senderFrame?.url ?? '') || typeof path !== 'string' || !existsSync(path)) return
+    event.sender.startDrag({ file: path, icon: join(root, 'resources', 'icon.png') })
   })
 }
 

@@ -12,6 +12,7 @@ const bridge: DesktopBridge = {
   chooseToOpen: (kind) => ipcRenderer.invoke('alambic:open', kind) as Promise<readonly string[]>,
   chooseToSave: (name) => ipcRenderer.invoke('alambic:save', name) as Promise<string | undefined>,
   reveal: (path) => ipcRenderer.send('alambic:reveal', path),
+  drag: (path) => ipcRenderer.send('alambic:drag', path),
 }
 
 // A port cannot go through the bridge; it goes to the page as a message of its own window.

@@ -19,6 +19,7 @@ export const router = createRouter({
     { path: '/runs', name: 'runs', component: () => import('./views/Runs.vue') },
     { path: '/runs/:run/:tab?', name: 'run', component: () => import('./views/Run.vue'), props: true },
     { path: '/compare', name: 'compare', component: () => import('./views/Compare.vue') },
+    { path: '/models', name: 'models', component: () => import('./views/Models.vue') },
     { path: '/devices', name: 'devices', component: () => import('./views/Devices.vue') },
     { path: '/settings', name: 'settings', component: () => import('./views/Settings.vue') },
     { path: '/:rest(.*)*', redirect: '/projects' },

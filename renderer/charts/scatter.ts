@@ -53,7 +53,9 @@ export function scatterScene(input: ScatterInput, width: number, height: number)
   if (judged) marks.push(...frontMarks(paretoFront(points, better), x, y))
   const best = judged ? sweetSpot(points, { limits, better, logX }) : undefined
   const placed = new Labels(box)
-  for (const point of points) placed.taken(x.at(point.x), y.at(point.y))
+  for (const { x: px, y: py, xRange = [px, px] } of points) {
+    placed.taken(x.at(xRange[0]), x.at(xRange[1]), y.at(py))
+  }
   for (const point of points) {
     const inside = isWithinLimits(point, limits, better)
     marks.push(...pointMarks(point, { x, y, strong: point === best || point.id === input.chosen, faint: !inside }))
@@ -116,8 +118,9 @@ class Labels {
     this.#box = box
   }
 
-  taken(x: number, y: number): void {
-    this.#rects.push({ x: x - 6, y: y - 6, w: 12, h: 12 })
+  /** A dot with the ends of its horizontal interval. */
+  taken(from: number, to: number, y: number): void {
+    this.#rects.push({ x: from - 6, y: y - 6, w: to - from + 12, h: 12 })
   }
 
   place(text: string, x: number, y: number): Extract<Mark, { kind: 'text' }> | undefined {

@@ -6,6 +6,7 @@ import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
 import { kit } from './en/kit.ts'
 import { compare } from './en/compare.ts'
+import { models } from './en/models.ts'
 
 /** Every phrase of the screens in English; zh-CN.ts has the same keys, and a test compares the two. */
 export const en = {
@@ -15,6 +16,7 @@ export const en = {
   ...settings,
   ...kit,
   ...compare,
+  ...models,
   ...graph,
   ...inspect,
 }

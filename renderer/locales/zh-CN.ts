@@ -6,6 +6,7 @@ import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
 import { kit } from './zh-CN/kit.ts'
 import { compare } from './zh-CN/compare.ts'
+import { models } from './zh-CN/models.ts'
 import type { Messages } from './phrases.ts'
 
 /** 简体中文。键与 en.ts 相同；指标名、算子名不翻译。 */
@@ -16,6 +17,7 @@ export const zhCN: Messages = {
   ...settings,
   ...kit,
   ...compare,
+  ...models,
   ...graph,
   ...inspect,
 }

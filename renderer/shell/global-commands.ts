@@ -76,6 +76,7 @@ export function useGlobalCommands({ open }: { open: (sheet: 'palette' | 'shortcu
     projects: go('projects'),
     runs: go('runs'),
     compare: go('compare'),
+    models: go('models'),
     devices: go('devices'),
     settings: go('settings'),
     open: () => importer.choose('files'),

@@ -114,4 +114,6 @@ export interface DesktopBridge {
   chooseToOpen(kind: 'model' | 'folder' | 'project'): Promise<readonly string[]>
   chooseToSave(name: string): Promise<string | undefined>
   reveal(path: string): void
+  /** Goes on with a drag that began in the page as one of a file, to the desktop or another program. */
+  drag?(path: string): void
 }
