@@ -3,10 +3,12 @@ import { expect, test } from 'vitest'
 import { parse } from '../../graph/parse.ts'
 import { modelOf } from '../../graph/graph.ts'
 import { f32 } from '../../graph/tensor.ts'
+import { isDatasetPresent } from '../../datasets/index.ts'
 import { byNode } from '../../measure/layer-times.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { answer } from '../calls.ts'
 import type {
+  Activations,
   LayerTimes,
   ModelReach,
   ModelSheet,
@@ -32,6 +34,7 @@ const opened = (text: string) => {
   const graph = inferTypes(parse(text))
   return { model: modelOf(graph), graph }
 }
+const textOf = (sheet: ModelSheet, row: number) => sheet.ops.values[sheet.ops.index[row] ?? 0]
 const at = (sheet: ModelSheet, name: string) => sheet.names.indexOf(name)
 
 test('the columns of LeNet-5 are those that its paper and a calculator give', async () => {
@@ -125,6 +128,39 @@ test('pre-flight tells for each method what it can touch, and why not the rest',
   const group = reach.groups.find(({ name }) => name === 'conv1')
   expect(group?.units).toBe(20)
   expect(named(group?.nodes)).toEqual(['conv1', 'conv2'])
+})
+
+test('normalizations are folded before quantization, and are trained', async () => {
+  const reach = await ask<ModelReach>('reach', { model: 'resnet-20' })
+  const sheet = await ask<ModelSheet>('sheet', { model: 'resnet-20' })
+  const of = (step: string) => new Set(reach.methods.find((m) => m.step === step)?.touches)
+  const norms = sheet.names.flatMap((_, i) => (textOf(sheet, i) === 'BatchNormalization' ? [i] : []))
+  expect(norms).toHaveLength(19)
+  for (const norm of norms)
+    expect([of('quantize').has(norm), of('train').has(norm), of('sparsify').has(norm)]).toEqual([true, true, false])
+  for (const conv of sheet.names.keys()) if (textOf(sheet, conv) === 'Conv') expect(of('quantize').has(conv)).toBe(true)
+})
+
+test('activations of a layer are counted on samples, each element once', async (ctx) => {
+  if (!isDatasetPresent('mnist')) ctx.skip('MNIST is not on this machine')
+  const sheet = await ask<ModelSheet>('sheet', { model: 'lenet-5' })
+  const found = await ask<Activations>('activations', {
+    model: 'lenet-5',
+    data: 'mnist',
+    node: at(sheet, 'relu1'),
+    samples: 32,
+  })
+  const [value] = found.values
+  expect(found).toMatchObject({ samples: 32, data: 'mnist' })
+  // 500 hidden units of 32 samples; after a ReLU nothing is below zero.
+  expect(value?.counts.reduce((a, b) => a + b)).toBe(32 * 500)
+  expect(value?.min).toBe(0)
+  expect(value?.max).toBeGreaterThan(0)
+  await expect(
+    ask('activations', { model: join(models, 'text-bert.onnx'), data: 'mnist', node: 0 }),
+  ).rejects.toMatchObject({
+    name: 'AlambicError',
+  })
 })
 
 test('a product of two computed values has no weight to cut, and softmax stays in float', () => {

@@ -1,10 +1,11 @@
 import { asAlambicError } from '../../protocol/errors.ts'
 import type { CouplingGroup, MethodReach, ModelReach } from '../../protocol/studio/sheet.ts'
 import { nodeLabel, type Graph, type Model, type Node } from '../../graph/graph.ts'
+import { weightsOf } from '../../ops/cost/weights.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { quantRuleOf, weightUseOf } from '../../ops/quant.ts'
 import { factorLayer, isRefusal } from '../../passes/factorize/layers.ts'
-import { inlineFunctions, renameShadowed } from '../../passes/index.ts'
+import { inlineFunctions, prepareForQuantization, renameShadowed } from '../../passes/index.ts'
 import { layerWeights } from '../../passes/layer-weights.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { groupsOf, type Groups } from '../../passes/prune/groups.ts'
@@ -61,17 +62,20 @@ const wire = (thrown: unknown) => {
   return { code, message, subject, expected, found, fix }
 }
 
-/** Nodes of the model as it is drawn, by what they put out: inlining and renaming keep that. */
+/** Nodes of the model as it is drawn: passes keep a node's name, or what it puts out. */
 class Places {
-  readonly #places: ReadonlyMap<string, number>
+  readonly #byName: ReadonlyMap<string, number>
+  readonly #byOutput: ReadonlyMap<string, number>
 
   constructor({ nodes }: Graph) {
-    this.#places = new Map(nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)))
+    this.#byName = new Map(nodes.flatMap(({ name }, i) => (name === '' ? [] : [[name, i] as const])))
+    this.#byOutput = new Map(nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)))
   }
 
   of(nodes: readonly Node[]): Uint32Array {
-    const found = nodes.flatMap(({ outputs }) => this.#places.get(outputs.find((name) => name !== '') ?? '') ?? [])
-    return Uint32Array.from(new Set(found)).sort()
+    const place = ({ name, outputs }: Node) =>
+      this.#byName.get(name) ?? this.#byOutput.get(outputs.find((output) => output !== '') ?? '')
+    return Uint32Array.from(new Set(nodes.flatMap((node) => place(node) ?? []))).sort()
   }
 }
 
@@ -126,8 +130,11 @@ function byWeights({ graph }: Subject): Verdict {
 }
 
 /** What multiplies, and what computes or moves codes between: as the integer kernels have it. */
-function byRules({ graph }: Subject): Verdict {
-  const touches: Node[] = []
+function byRules({ graph: model }: Subject): Verdict {
+  const graph = inferTypes(prepareForQuantization(model))
+  const left = new Set(graph.nodes.map(({ name }) => name))
+  // Normalizations and the like become part of the layer before them.
+  const touches = model.nodes.filter(({ name }) => !left.has(name))
   const refused: Verdict['refused'][number][] = []
   for (const node of graph.nodes) {
     const rule = quantRuleOf(node)
@@ -146,7 +153,7 @@ function byFactors({ graph }: Subject): Verdict {
   }
 }
 
-/** Layers whose weights a gradient reaches. */
+/** Nodes whose weights a gradient reaches. */
 function byGradients({ graph }: Subject): Verdict {
   const { blocked } = trainability(graph)
   const named = new Map(graph.nodes.map((node) => [node.name, node]))
@@ -155,7 +162,7 @@ function byGradients({ graph }: Subject): Verdict {
     return found ? [{ node: found, reason }] : []
   })
   const stuck = new Set(refused.map(({ node }) => node))
-  return { touches: byWeights({ graph } as Subject).touches.filter((node) => !stuck.has(node)), refused }
+  return { touches: graph.nodes.filter((node) => !stuck.has(node) && weightsOf(graph, node).length > 0), refused }
 }
 
 const judges: Readonly<Record<string, (subject: Subject) => Verdict>> = {
