@@ -64,10 +64,13 @@ describe('pruning on data', () => {
     const [, pruned] = report['steps'] as {
       readonly rounds: { predicted: { predictedMs: number; limitMs: number } }[]
       readonly latency: { readonly after: { readonly medianMs: number } }
+      readonly prediction: { predictedMs: number; measuredMs: number; limitMs: number; error: number }
     }[]
     const { predictedMs = 0, limitMs = 0 } = pruned?.rounds[0]?.predicted ?? {}
     expect(predictedMs).toBeLessThanOrEqual(limitMs)
-    expect(pruned?.latency.after.medianMs).toBeGreaterThan(0)
+    const measuredMs = pruned?.latency.after.medianMs ?? 0
+    expect(measuredMs).toBeGreaterThan(0)
+    expect(pruned?.prediction).toEqual({ predictedMs, measuredMs, limitMs, error: measuredMs / predictedMs - 1 })
   })
 
   test('by what each group costs in accuracy', async () => {

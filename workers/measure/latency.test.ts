@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { ortCpu } from '../executors/ort/executor.ts'
 import { referenceExecutor } from '../executors/reference/index.ts'
 import { parse } from '../graph/parse.ts'
 import { latenciesInTurn, summarize } from './latency.ts'
@@ -22,4 +23,13 @@ test('graphs are timed in turn, each after a warm-up of its own', async () => {
     expect(medianMs).toBeLessThanOrEqual(p95Ms)
     expect(medianInterval[0]).toBeLessThanOrEqual(medianMs)
   }
+})
+
+test('a model that does not work with its open sizes as 1 asks for them', async () => {
+  const graph = parse(`graph (x: f32[N,time]) -> (y: f32[N,3]) { const p: i64[2] = [-1, 3] y = Reshape(x, p) }`)
+  await expect(latenciesInTurn(ortCpu, [graph], { batch: 2, runs: 3, threads: 1 })).rejects.toMatchObject({
+    code: 'model.open-sizes',
+    subject: 'time',
+    fix: 'Fix them first: alambic specialize --dim time=…',
+  })
 })

@@ -4,6 +4,7 @@ import { byteLength } from '../graph/dtype.ts'
 import { gaussian, mulberry32 } from '../graph/random.ts'
 import { sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
 import { asTensor } from '../graph/types.ts'
+import { AlambicError } from '../protocol/errors.ts'
 
 /** Wall times of one inference, in milliseconds, after warm-up. */
 export interface Latency {
@@ -55,13 +56,35 @@ export async function latenciesInTurn(
       return performance.now() - started
     }
     const warmUps = graphs.map(() => 0)
-    for (const i of graphs.keys()) warmUps[i] = await warmUp(() => once(i))
+    for (const [i, graph] of graphs.entries()) {
+      warmUps[i] = await warmUp(() => once(i)).catch((cause: unknown) => {
+        throw openSizes(graph, cause) ?? cause
+      })
+    }
     const times = graphs.map((): number[] => [])
     for (let run = 0; run < runs; run++) for (const i of graphs.keys()) times[i]?.push(await once(i))
     return times.map((own, i) => ({ ...summarize(own), batch, threads, warmUpRuns: warmUps[i] ?? 0 }))
   } finally {
     for (const program of programs) await program.dispose()
   }
+}
+
+/** Why a model with open sizes beside the batch may fail on inputs that were made up. */
+function openSizes(graph: Graph, cause: unknown): AlambicError | undefined {
+  const dims = graph.requiredInputs.flatMap(({ type }) => asTensor(type)?.shape?.slice(1) ?? [])
+  const open = [...new Set(dims.filter((dim) => typeof dim === 'string'))]
+  if (open.length === 0 || !(cause instanceof AlambicError)) return undefined
+  return new AlambicError(
+    'model.open-sizes',
+    `the model can not be measured with ${open.map((d) => `"${d}"`).join(' and ')} as 1`,
+    {
+      subject: open[0],
+      expected: 'sizes that the model works with',
+      found: cause.found ?? cause.message,
+      fix: `Fix them first: alambic specialize --dim ${open[0] ?? ''}=…`,
+      cause,
+    },
+  )
 }
 
 async function warmUp(once: () => Promise<number>): Promise<number> {

@@ -20,6 +20,12 @@ describe('what cannot be pruned is said before anything runs', () => {
     expect(problems(text)[0]).toMatch(/Nothing .* node "last" \(MatMul\): it is the output "y"/)
   })
 
+  test('a model that is all inside a branch', () => {
+    const text = `graph (x: f32[1,4], c: bool[]) -> (y: f32) {
+      y = If(c) { then_branch = graph () -> (a) { const w: f32[4,3] = 1 a = MatMul(x, w) }, else_branch = graph () -> (b) { b = Identity(x) } } "rates" }`
+    expect(problems(text)[0]).toMatch(/inside node "rates" \(If\), .* alambic specialize --input/)
+  })
+
   test('an operator that is unknown here keeps its channels whole, and the others go', () => {
     const graph = parse(`graph (x: f32[1,3,4,4]) -> (y: f32[1,4,4,4]) opset 17, my.own 1 {
       const w1: f32[4,3,1,1] = 1 a = Conv(x, w1) "first" b: f32[1,4,4,4] = my.own.Blur(a) "blur"

@@ -1,6 +1,6 @@
 import { AlambicError } from '../../protocol/errors.ts'
 import { costOf } from '../../ops/cost.ts'
-import type { Graph, Model } from '../../graph/graph.ts'
+import { nodeLabel, subgraphsOf, type Graph, type Model } from '../../graph/graph.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { criteria, scoreGroup, type Criterion, type Evidence } from '../../passes/prune/criteria.ts'
 import { cut, type Removal } from '../../passes/prune/cut.ts'
@@ -27,7 +27,11 @@ export function pruningProblems(model: Model, options: Pick<ChoiceOptions, 'atte
   const { groups, barriers } = groupsOf(analyse(model.graph, { attention: options.attention }))
   if (groups.length > 0) return []
   const why = barriers.slice(0, 5).map((b) => `${b.node}: ${b.reason}`)
-  return [`Nothing of this model can be pruned. ${why.join('; ')}`]
+  const closed = model.graph.nodes.filter((each) => subgraphsOf(each).length > 0)
+  const inside = closed.map((each) => `the layers are inside ${nodeLabel(each)}, which decides while it runs`)
+  const reasons = [...why, ...inside.slice(0, 1)].join('; ')
+  const fix = inside.length > 0 ? ' Choose a branch first: alambic specialize --input name=number.' : ''
+  return [`Nothing of this model can be pruned: ${reasons || 'it has no layer with channels'}.${fix}`]
 }
 
 /** Throws `prune.impossible` with the problems. */

@@ -1,6 +1,6 @@
 import { preprocessorFor, subset, type Split } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { latencyOf } from '../../measure/latency.ts'
+import { latencyOf, type Latency } from '../../measure/latency.ts'
 import { criteria, type Criterion } from '../../passes/prune/criteria.ts'
 import { allocate } from '../../passes/prune/allocate.ts'
 import { amountOf } from '../../passes/prune/plan.ts'
@@ -16,18 +16,23 @@ import {
   type Scored,
 } from '../prune/choose.ts'
 import { gather } from '../prune/evidence.ts'
-import { ratioForLatency } from '../prune/latency.ts'
+import { ratioForLatency, type LatencySolution } from '../prune/latency.ts'
 import { parseBudget, PruneOptions } from '../prune/options.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
 import { asPairs, ofRound, replay, roundFacts } from '../prune/rounds.ts'
 import { scanSensitivity } from '../prune/sensitivity.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 
+interface RoundReport extends PruneReport {
+  /** Where the budget is a latency. */
+  readonly predicted?: LatencySolution
+}
+
 async function run(context: StepContext, options: PruneOptions): Promise<StepResult> {
   const { model, journal } = context
   checkPrunable(model, options)
   const resumed = await roundFacts(journal)
-  const rounds: PruneReport[] = []
+  const rounds: RoundReport[] = []
   const ratios = roundRatios(options.ratio, options.steps)
   let removals = resumed?.removals.slice(0, resumed.round) ?? []
   let graph = replay(model.graph, removals, options)
@@ -47,7 +52,20 @@ async function run(context: StepContext, options: PruneOptions): Promise<StepRes
   }
   const { graph: _, stopped = false, ...rest } = recovered
   if (stopped) return { model: { ...model, graph }, report: { rounds, ...rest }, stopped }
-  return { model: { ...model, graph }, report: { rounds, ...rest, ...(await latencies(context, model.graph, graph)) } }
+  const measured = await latencies(context, model.graph, graph)
+  return {
+    model: { ...model, graph },
+    report: { rounds, ...rest, ...measured, ...checkedPrediction(rounds, measured) },
+  }
+}
+
+/** What a latency budget predicted beside what the whole model takes. */
+function checkedPrediction(rounds: readonly RoundReport[], { latency }: Measured) {
+  const predicted = rounds.at(-1)?.predicted
+  if (!predicted) return {}
+  const { predictedMs, limitMs } = predicted
+  const measuredMs = latency.after.medianMs
+  return { prediction: { predictedMs, measuredMs, limitMs, error: measuredMs / predictedMs - 1 } }
 }
 
 /** Scores and cuts once. A budget counts in the last round; the rounds before go by the ratio. */
@@ -141,8 +159,13 @@ async function evidenceFor(context: StepContext, options: PruneOptions, graph: G
   })
 }
 
+interface Measured {
+  readonly latency: { readonly before: Latency; readonly after: Latency }
+  readonly warning?: string
+}
+
 /** Whether the smaller model is faster here, too: on one sample, by median. */
-async function latencies({ executor, threads }: StepContext, before: Graph, after: Graph) {
+async function latencies({ executor, threads }: StepContext, before: Graph, after: Graph): Promise<Measured> {
   const options = { batch: 1, runs: 30, threads: threads ?? 1 }
   const [old, now] = [await latencyOf(executor, before, options), await latencyOf(executor, after, options)]
   const isFaster = now.medianMs < 0.97 * old.medianMs
