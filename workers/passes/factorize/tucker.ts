@@ -10,6 +10,7 @@ import {
   zeros,
   type Matrix,
 } from './matrix.ts'
+import { products } from './gemm.ts'
 import { mulberry32, fillGaussian } from '../../graph/random.ts'
 import { taps, type ConvWeight } from './piece.ts'
 
@@ -48,84 +49,135 @@ export function byInput(w: ConvWeight): Matrix {
   return matrixOf(w.in, w.out * k, out)
 }
 
-/** Σ_s W[t, s, k]·U[s, r], as `[out, R·taps]`. */
-function projectInput(inputFirst: Matrix, u: Matrix, out: number, k: number): Matrix {
-  return matrixOf(
-    out,
-    u.columns * k,
-    byInput({ out: u.columns, in: out, kernel: [k], data: multiply(transpose(u), inputFirst).data }).data,
-  )
+/** A tensor `[a, b, taps]` as `[b, a, taps]`. */
+function swapped(data: Float32Array, a: number, b: number, k: number): Float32Array {
+  const out = new Float32Array(data.length)
+  for (let i = 0; i < a; i++) {
+    for (let j = 0; j < b; j++) {
+      const [from, to] = [(i * b + j) * k, (j * a + i) * k]
+      for (let tap = 0; tap < k; tap++) out[to + tap] = data[from + tap] as number
+    }
+  }
+  return out
 }
+
+/** Aᵀ·B of `[terms, m]` and `[terms, n]`. */
+const inner = (a: Float32Array, b: Float32Array, terms: number): Float32Array => {
+  const [m, n] = [a.length / terms, b.length / terms]
+  return products({ data: a, lines: m, line: 1, term: m }, { data: b, lines: n, line: 1, term: n }, terms)
+}
+
+/** A·B of `[m, terms]` and `[terms, n]`. */
+const outer = (a: Float32Array, b: Float32Array, terms: number): Float32Array => {
+  const [m, n] = [a.length / terms, b.length / terms]
+  return products({ data: a, lines: m, line: terms, term: 1 }, { data: b, lines: n, line: 1, term: n }, terms)
+}
+
+function squares(data: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < data.length; i++) sum += (data[i] as number) ** 2
+  return sum
+}
+
+/** Below this the error is rounding of float32. */
+const ROUNDING = 1e-3
 
 /**
  * Tucker decomposition of the channel modes of a convolution (Kim et al. 2016, arXiv:1511.06530) by higher-order
  * orthogonal iteration (De Lathauwer, De Moor & Vandewalle 2000): each side's basis in turn is that of the leading
- * singular vectors of the weight projected on the other.
+ * singular vectors of the weight projected on the other. A sweep takes one step of subspace iteration from the basis
+ * before, and goes on a little in the direction that it took; that is undone where the error grew. Sweeps are computed
+ * in float32, which no step depends on, core and error in float64.
  */
 export function tucker2(w: ConvWeight, rankOut: number, rankIn: number, options: Tucker2Options = {}): Tucker2 {
   const { sweeps = 50, tolerance = 5e-5 } = options
   const k = taps(w)
-  const [outputFirst, inputFirst] = [byOutput(w), byInput(w)]
-  const total = energy(w)
-  let input = leading(inputFirst, rankIn)
-  let output: Matrix | undefined
-  let error = Infinity
-  let sweep = 0
+  const outputFirst = new Float32Array(w.data)
+  const inputFirst = swapped(outputFirst, w.out, w.in, k)
+  const total = squares(outputFirst)
+  const [output, input] = [new Side(w.out, rankOut), new Side(w.in, rankIn)]
+  input.improve(inputFirst, 0)
+  let [error, ahead, sweep] = [Infinity, 0, 0]
   while (sweep < sweeps) {
     sweep++
-    output = leading(projectInput(inputFirst, input, w.out, k), rankOut, output)
-    // Uᵀ·W is `[R_out, in·taps]`; with the input channels first it is what the input basis is found from.
-    const projected = multiply(transpose(output), outputFirst)
-    const reduced = byInput({ out: rankOut, in: w.in, kernel: [k], data: projected.data })
-    input = leading(reduced, rankIn, input)
-    const kept = energy(multiply(transpose(input), reduced))
+    output.improve(swapped(inner(input.start, inputFirst, w.in), rankIn, w.out, k), ahead)
+    input.improve(swapped(inner(output.start, outputFirst, w.out), rankOut, w.in, k), ahead)
+    const kept = squares(input.projected)
     const next = total === 0 ? 0 : Math.sqrt(Math.max(0, 1 - kept / total))
-    const settled = Math.abs(error - next) < tolerance
+    const gain = error - next
     error = next
-    if (settled) break
+    if (error < ROUNDING || (gain >= 0 && gain < tolerance)) break
+    ahead = gain < 0 ? 0 : Math.min(1, ahead + 1 / 3)
   }
-  const basis = output as Matrix
-  const core = projectInput(
-    matrixOf(
-      w.in,
-      rankOut * k,
-      byInput({ out: rankOut, in: w.in, kernel: [k], data: multiply(transpose(basis), outputFirst).data }).data,
-    ),
-    input,
-    rankOut,
-    k,
-  )
-  return { output: basis, input, core: core.data, error, sweeps: sweep }
+  return finished(w, output.basis, input.basis, sweep)
+}
+
+/** Core and error of two bases, in float64. */
+function finished(w: ConvWeight, output: Matrix, input: Matrix, sweeps: number): Tucker2 {
+  const [k, rankOut] = [taps(w), output.columns]
+  const projected = multiply(transpose(output), byOutput(w))
+  const reduced = byInput({ out: rankOut, in: w.in, kernel: [k], data: projected.data })
+  // `[R_in, R_out·taps]`, and with the output first.
+  const both = multiply(transpose(input), reduced)
+  const core = byInput({ out: input.columns, in: rankOut, kernel: [k], data: both.data })
+  const [kept, total] = [energy(core), energy(w)]
+  const error = total === 0 ? 0 : Math.sqrt(Math.max(0, 1 - kept / total))
+  return { output, input, core: core.data, error, sweeps }
+}
+
+/** The basis of one side as it gets better. */
+class Side {
+  readonly #size: number
+  readonly #rank: number
+  /** What a sweep starts from, `[size, rank]`: the basis, or beyond it. */
+  start: Float32Array
+  /** The basis that the last step found. */
+  basis: Matrix
+  /** The last weight projected on that basis. */
+  projected: Float32Array = new Float32Array()
+
+  constructor(size: number, rank: number) {
+    this.#size = size
+    this.#rank = rank
+    this.basis = randomBasis(size, rank)
+    this.start = new Float32Array(this.basis.data)
+  }
+
+  /** One step towards the leading left singular vectors of a `[size, …]`; `ahead` is how far to go on beyond it. */
+  improve(a: Float32Array, ahead: number): void {
+    const size = this.#size
+    if (size <= EXACT || this.#rank > size / 2) {
+      const columns = a.length / size
+      this.basis = leading(matrixOf(size, columns, new Float64Array(a)), this.#rank)
+      this.start = new Float32Array(this.basis.data)
+    } else {
+      const before = this.start
+      const image = outer(a, inner(a, before, size), a.length / size)
+      this.basis = orthonormal(matrixOf(size, this.#rank, new Float64Array(image)))
+      this.start = new Float32Array(this.basis.data)
+      this.projected = inner(this.start, a, size)
+      if (ahead > 0) this.start = beyond(before, this.start, size, ahead)
+      return
+    }
+    this.projected = inner(this.start, a, size)
+  }
+}
+
+/** As far again beyond a basis as it is from the one before it, in the tangent of that one. */
+function beyond(before: Float32Array, now: Float32Array, size: number, share: number): Float32Array {
+  const along = outer(before, inner(before, now, size), now.length / size)
+  const further = new Float64Array(now)
+  for (let i = 0; i < now.length; i++) further[i] = (1 + share) * (now[i] as number) - share * (along[i] as number)
+  return new Float32Array(orthonormal(matrixOf(size, now.length / size, further)).data)
 }
 
 /** Up to here all eigenvectors are computed; beyond, only the leading ones, by iteration. */
-const EXACT = 96
+const EXACT = 32
 
-/** Steps of a subspace iteration: from a random basis, and from one of the sweep before, which the next sweep refines. */
-const STEPS = { cold: 8, warm: 4 } as const
-
-/** Orthonormal basis of the leading left singular vectors of a matrix; `start` is a basis that is nearly that. */
-export function leading(a: Matrix, rank: number, start?: Matrix): Matrix {
-  const g = gram(a)
-  if (g.rows <= EXACT || rank > g.rows / 2) return firstColumns(symmetricEigen(g).vectors, rank)
-  return start ? subspace(g, start, STEPS.warm) : subspace(g, randomBasis(g.rows, rank), STEPS.cold)
+/** Orthonormal basis of the leading left singular vectors of a matrix. */
+function leading(a: Matrix, rank: number): Matrix {
+  return firstColumns(symmetricEigen(gram(a)).vectors, rank)
 }
-
-/** Orthogonal iteration (Golub & Van Loan, Matrix Computations, 8.2.4), until the energy that is caught settles. */
-function subspace(g: Matrix, start: Matrix, steps: number): Matrix {
-  let basis = orthonormal(start)
-  let caught = 0
-  for (let step = 0; step < steps; step++) {
-    const image = multiply(g, basis)
-    const now = dot(basis, image)
-    basis = orthonormal(image)
-    if (now - caught < 1e-6 * now) break
-    caught = now
-  }
-  return basis
-}
-
-const dot = (a: Matrix, b: Matrix): number => a.data.reduce((sum, v, i) => sum + v * (b.data[i] as number), 0)
 
 function randomBasis(rows: number, columns: number): Matrix {
   const basis = zeros(rows, columns)
