@@ -60,11 +60,15 @@ export async function remembered(): Promise<Measured['tests']> {
 /** Measures a device and remembers what came out. */
 export async function measure(device: DeviceId): Promise<Outcome> {
   const outcome = await probe(device, 'test')
-  if (!outcome.ok) return outcome
-  const tests = { ...(await remembered()), [device]: { ...outcome.report, time: new Date().toISOString() } }
+  if (outcome.ok) await remember(device, outcome.report)
+  return outcome
+}
+
+/** Keeps the self-test of a device for this machine. */
+export async function remember(device: DeviceId, report: Report): Promise<void> {
+  const tests = { ...(await remembered()), [device]: { ...report, time: new Date().toISOString() } }
   await mkdir(alambicHome(), { recursive: true })
   await replaceJson(file(), { machine: machine(), tests } satisfies Measured)
-  return outcome
 }
 
 /**

@@ -67,6 +67,9 @@ export interface EpochRecord {
 const NOW = 'now/'
 const BEST = 'best/'
 
+/** Steps that are taken before their results are read, on a device that works beside this process. */
+const TOGETHER = 8
+
 interface Inputs {
   readonly x: Tensor
   readonly labels: Tensor | undefined
@@ -176,7 +179,7 @@ class Trainer {
     const perEpoch = this.#loader.stepsPerEpoch
     let stopped = this.#context.stopping()
     while (this.#at.step < this.#total && !stopped) {
-      await this.#one()
+      await this.#steps()
       const ended = this.#at.step % perEpoch === 0
       if (ended) await this.#endEpoch()
       stopped = this.#context.stopping()
@@ -198,28 +201,48 @@ class Trainer {
     this.#context.journal.event('resumed', { step: snapshot.step })
   }
 
-  async #one(): Promise<void> {
-    const { step } = this.#at
-    const rate = this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
+  /** Takes a step, or several where the device is better not waited for after each. An epoch's end is never passed. */
+  async #steps(): Promise<void> {
+    const first = this.#at.step
+    const left = this.#loader.stepsPerEpoch - (first % this.#loader.stepsPerEpoch)
+    const count = this.#program.runAll ? Math.min(TOGETHER, left) : 1
+    const feeds: Tensors[] = []
+    for (let step = first; step < first + count; step++) feeds.push(await this.#feeds(step))
+    const results = this.#program.runAll
+      ? await this.#program.runAll(feeds)
+      : [await this.#program.run(feeds[0] as Tensors)]
+    for (const [i, { [METRICS]: metrics }] of results.entries()) {
+      const values = [...(arrayOf(metrics as Tensor) as Float32Array)]
+      const rate = this.#rate(first + i)
+      this.#at.step = first + i + 1
+      this.#report(values, rate)
+      if (values[this.#step.metricNames.indexOf('finite')] !== 1) {
+        throw await this.#diverged(values, feeds[i] as Tensors)
+      }
+      this.#count(values, rate)
+    }
+  }
+
+  #rate(step: number): number {
+    return this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
+  }
+
+  /** Everything that a step reads but its state. */
+  async #feeds(step: number): Promise<Tensors> {
     const { x, labels, extra } = await (this.#ahead ?? this.#inputs(step))
     this.#ahead = this.#options.ahead && step + 1 < this.#total ? this.#inputs(step + 1) : undefined
     // It is waited for in the next step; should it fail, that is when it counts.
     this.#ahead?.catch(() => undefined)
     const feeds: Record<string, Tensor> = {
       ...extra,
-      ...this.#step.hyper(step + 1, rate, this.#total),
+      ...this.#step.hyper(step + 1, this.#rate(step), this.#total),
       ...this.#masks(step),
     }
     for (const { name } of this.#step.batch) {
       if (name in feeds) continue
       feeds[name] = name === 'labels' ? (labels as Tensor) : x
     }
-    const results = await this.#program.run(feeds)
-    const values = [...(arrayOf(results[METRICS] as Tensor) as Float32Array)]
-    this.#at.step = step + 1
-    this.#report(values, rate)
-    if (values[this.#step.metricNames.indexOf('finite')] !== 1) throw await this.#diverged(values, feeds)
-    this.#count(values, rate)
+    return feeds
   }
 
   /** What a step is fed beside its numbers: samples, labels, what a teacher says. */
