@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { asAlambicError } from '../../protocol/errors.ts'
+import type { WireError } from '../../protocol/worker.ts'
 import { decodeModel } from '../../onnx/index.ts'
 import type { Program } from '../executor.ts'
 import { READY, type AsideAnswer, type AsideData, type AsideRequest } from './aside.ts'
@@ -9,10 +10,8 @@ import { compileOrt } from './executor.ts'
 
 const answer = (message: AsideAnswer): void => parentPort?.postMessage(message)
 
-const failed = (id: number, thrown: unknown): void => {
-  const { code, message } = asAlambicError(thrown)
-  answer({ id, error: { code, message } })
-}
+const failed = (id: number, thrown: unknown): void =>
+  answer({ id, error: asAlambicError(thrown).toJSON() as unknown as WireError })
 
 async function serve(program: Program): Promise<void> {
   let last: Promise<void> = Promise.resolve()

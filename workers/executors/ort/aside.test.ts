@@ -27,7 +27,9 @@ describe('a program in a thread of its own', () => {
 
   test('hands errors over and goes on', async () => {
     const aside = await compileOrtAside(graph, { threads: 1 })
-    await expect(aside.run({ x: f32([1], [1, 1]) })).rejects.toMatchObject({ found: expect.stringMatching(/dimension/i) as string })
+    await expect(aside.run({ x: f32([1], [1, 1]) })).rejects.toMatchObject({
+      found: expect.stringMatching(/dimension/i) as string,
+    })
     expect((await aside.run(x(1)))['y']?.dims).toEqual([2, 2])
     await aside.dispose()
   })

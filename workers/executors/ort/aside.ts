@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { AlambicError, asAlambicError } from '../../protocol/errors.ts'
+import type { WireError } from '../../protocol/worker.ts'
 import { modelOf, type Graph } from '../../graph/graph.ts'
 import { encodeModel } from '../../onnx/index.ts'
 import type { AsideProgram, CompileOptions, Tensors } from '../executor.ts'
@@ -12,7 +13,7 @@ export interface AsideRequest {
 
 export type AsideAnswer =
   | { readonly id: number; readonly results: Tensors; readonly milliseconds: number }
-  | { readonly id: number; readonly error: { readonly code: string; readonly message: string } }
+  | { readonly id: number; readonly error: WireError }
 
 export interface AsideData {
   readonly model: Uint8Array
