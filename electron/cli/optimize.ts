@@ -57,6 +57,8 @@ interface Line {
   readonly drop: number
   readonly macs?: number
   readonly params: number
+  readonly bytes: number
+  readonly milliseconds?: number
 }
 
 function optimized(report: Report): string {
@@ -85,10 +87,12 @@ function optimized(report: Report): string {
       percent(l.drop),
       l.macs === undefined ? '–' : percent(l.macs),
       percent(l.params),
+      percent(l.bytes),
+      l.milliseconds === undefined ? '–' : duration(l.milliseconds),
     ])
   return [
     'cheapest places, each layer alone and untrained:',
-    table([['layer', 'technique', 'drop', 'MACs saved', 'parameters saved'], ...lines]),
+    table([['layer', 'technique', 'drop', 'MACs saved', 'parameters saved', 'bytes saved', 'time saved'], ...lines]),
     'not beaten in cost and accuracy (samples kept out of training):',
     table([['recipe', 'epochs', 'accuracy', 'parameters', 'MACs', 'on disk', 'packed', 'latency'], ...rows]),
     `chosen: ${found.candidate}, ${found.epochs} epochs`,

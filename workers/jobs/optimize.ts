@@ -9,10 +9,12 @@ import { openDataset, preprocessingFor, subset, type Dataset, type Split } from 
 
 import type { Model } from '../graph/graph.ts'
 import { evaluate } from '../measure/accuracy.ts'
+import { latenciesInTurn } from '../measure/latency.ts'
 import { readModel, writeModel } from '../onnx/index.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import { candidatesFor, stepsOf, type Candidate } from '../recipes/optimize/candidates.ts'
 import { paretoFront, type Point } from '../recipes/optimize/pareto.ts'
+import { SensitivityMap } from '../protocol/files/sensitivity.ts'
 import { sensitivities, type Sensitivity } from '../recipes/optimize/sensitivity.ts'
 import { parseTarget, shareOf, type Costs, type Target } from '../recipes/optimize/target.ts'
 import { measureStage } from './measure-stage.ts'
@@ -38,6 +40,8 @@ const GROWTH = 3
 /** Share of the time that the map of single layers may take. */
 const MAP_TIME = 0.2
 const VALIDATION = 0.1
+/** How a layer's saving of time is measured: two graphs in turn. */
+const TIMING = { batch: 1, runs: 15, threads: 1 }
 
 /**
  * Looks for the recipe that meets a target at the least loss: a map of what each technique costs on each layer, then
@@ -104,15 +108,19 @@ class Search {
 
   async map(): Promise<readonly Sensitivity[]> {
     const file = join(this.#request.folder, 'sensitivity.json')
-    if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as Sensitivity[]
+    if (existsSync(file)) return SensitivityMap.parse(JSON.parse(await readFile(file, 'utf8')))
     const held = heldOut(this.#data)
     const split = subset(held, Math.min(this.#request.samples, held.count), this.#request.seed)
     const { threads } = this.#request
-    const found = await sensitivities(
-      this.#model.graph,
-      (graph) => scoreOf({ ...this.#model, graph }, this.#data, split, this.#environment, threads),
-      { isOver: () => this.#isOver(MAP_TIME), progress: (done, total) => this.#progress('sensitivity', done, total) },
-    )
+    const found = await sensitivities(this.#model.graph, {
+      score: (graph) => scoreOf({ ...this.#model, graph }, this.#data, split, this.#environment, threads),
+      time: async (...graphs) => {
+        const [before, after] = await latenciesInTurn(this.#environment.executor, graphs, TIMING)
+        return [before?.minMs ?? NaN, after?.minMs ?? NaN]
+      },
+      isOver: () => this.#isOver(MAP_TIME),
+      progress: (done, total) => this.#progress('sensitivity', done, total),
+    })
     await replaceJson(file, found)
     return found
   }
@@ -181,7 +189,7 @@ class Search {
       input,
       front,
       trials,
-      sensitivity: cheapest(map),
+      sensitivity: cheapest(map, this.#target.kind),
       seconds: this.#seconds,
     }
     await replaceJson(join(this.#request.folder, 'optimize.json'), common)
@@ -224,9 +232,18 @@ const best = <F extends { readonly trial: Trial }>(finished: readonly F[], share
     )
     .slice(0, Math.max(1, Math.round(share * finished.length)))
 
-/** The map's lines that save the most for what they lose. */
-const cheapest = (map: readonly Sensitivity[]): readonly Sensitivity[] =>
-  map.toSorted((a, b) => (a.dropPerMacs ?? Infinity) - (b.dropPerMacs ?? Infinity))
+/** What the map's lines are in order of, by what the search is for. */
+const prices: Readonly<Record<Target['kind'], 'dropPerMacs' | 'dropPerBytes' | 'dropPerMillisecond'>> = {
+  macs: 'dropPerMacs',
+  latency: 'dropPerMillisecond',
+  bytes: 'dropPerBytes',
+  packed: 'dropPerBytes',
+  params: 'dropPerBytes',
+}
+
+/** The map's lines that save the most for what they lose first. */
+const cheapest = (map: readonly Sensitivity[], kind: Target['kind']): readonly Sensitivity[] =>
+  map.toSorted((a, b) => (a[prices[kind]] ?? Infinity) - (b[prices[kind]] ?? Infinity))
 
 const slug = (name: string): string => name.toLowerCase().replaceAll(/[^\w.]+/g, '-')
 

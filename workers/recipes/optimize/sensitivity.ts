@@ -1,90 +1,170 @@
+import { attributesOf } from '../../graph/attributes.ts'
+import { f32, sizeOf } from '../../graph/tensor.ts'
 import { factorize } from '../../passes/factorize/factorize.ts'
-import { layerWeights } from '../../passes/layer-weights.ts'
+import { layerWeights, type LayerWeight } from '../../passes/layer-weights.ts'
 import { pruneMagnitude } from '../../passes/prune/magnitude.ts'
+import { removalOf } from '../../passes/prune/allocate.ts'
+import { cut } from '../../passes/prune/cut.ts'
+import { decodeWeight, floatsOf, quantizeWeight } from '../../passes/quantize/weights.ts'
 import { costOf } from '../../ops/cost.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { AlambicError } from '../../protocol/errors.ts'
+import type { Sensitivity } from '../../protocol/files/sensitivity.ts'
+import { scoreAll } from '../prune/choose.ts'
+import { ChoiceOptions } from '../prune/options.ts'
 
-/** What one technique on one layer does, without any training. */
-export interface Sensitivity {
-  readonly layer: string
-  readonly technique: string
-  /** Accuracy that is lost on the samples; negative when it grew. */
-  readonly drop: number
-  /** Share of the whole model's multiply-accumulates and parameters that go. Zeros stay in place and save none. */
-  readonly macs: number | undefined
-  readonly params: number
-  /** Drop per share of the multiply-accumulates saved: the smaller, the better a place to save. */
-  readonly dropPerMacs: number | undefined
+export type { Sensitivity }
+
+interface Changed {
+  readonly graph: Graph
+  /** Share of the layer's own bytes that go where the weight is stored in its best form; from the parameters if absent. */
+  readonly saved?: number
 }
 
 interface Technique {
   readonly name: string
-  readonly apply: (graph: Graph, layer: string) => Graph
+  readonly family: Sensitivity['family']
+  readonly apply: (graph: Graph, layer: LayerWeight) => Changed | undefined
 }
 
 const lowRank = (ratio: number): Technique => ({
   name: `low rank, ${ratio}× fewer parameters`,
-  apply: (graph, layer) =>
-    factorize(graph, {
+  family: 'factorization',
+  apply: (graph, layer) => ({
+    graph: factorize(graph, {
       conv: 'none',
       dense: 'none',
-      layers: { [layer]: { method: methodFor(graph, layer), rank: { ratio } } },
+      layers: { [layer.name]: { method: methodFor(layer), rank: { ratio } } },
       rank: { ratio },
     }).graph,
+  }),
 })
+
+const methodFor = ({ tensor }: LayerWeight): 'svd' | 'tucker' =>
+  tensor.dims.slice(2).every((d) => d === 1) ? 'svd' : 'tucker'
+
+/** Bits of the relative index beside each weight that stays (Han et al. 2016, arXiv:1510.00149, §3). */
+const INDEX_BITS = 5
+
 const sparse = (keep: number): Technique => ({
   name: `single weights, ${100 * keep} % kept`,
-  apply: (graph, layer) => pruneMagnitude(graph, layerWeights(graph), { keep: { [layer]: keep } }).graph,
+  family: 'pruning',
+  apply: (graph, { name }) => ({
+    graph: pruneMagnitude(graph, layerWeights(graph), { keep: { [name]: keep } }).graph,
+    saved: 1 - (keep * (32 + INDEX_BITS)) / 32,
+  }),
 })
 
-const methodFor = (graph: Graph, layer: string): 'svd' | 'tucker' =>
-  (graph.initializers.get(layer)?.dims.slice(2) ?? []).every((d) => d === 1) ? 'svd' : 'tucker'
+/** The least important output channels by their norms, with all that reads them. */
+const channels = (ratio: number): Technique => ({
+  name: `channels, ${100 * ratio} % cut`,
+  family: 'pruning',
+  apply: (graph, { name }) => {
+    const { groups, scores } = scoreAll(graph, ChoiceOptions.parse({ method: 'l2' }), {}, 0)
+    const makes = groups.groups.find(({ members }) =>
+      members.some(({ constant, roles }) => constant.name === name && roles.some(({ role }) => role === 'out')),
+    )
+    return makes && { graph: cut(groups, removalOf(groups, scores, new Map([[makes.id, ratio]]))) }
+  },
+})
 
-const techniques: readonly Technique[] = [lowRank(2), lowRank(4), sparse(0.3), sparse(0.1)]
+/** Weights rounded to so many bits with a scale for each output channel; activations stay. */
+const rounded = (bits: 4 | 8): Technique => ({
+  name: `${bits}-bit weights`,
+  family: 'quantization',
+  apply: (graph, { name, node, tensor }) => {
+    const last = tensor.dims.length - 1
+    const isLast = node.op === 'MatMul' || (node.op === 'Gemm' && attributesOf(node, 'Gemm').transB !== 1)
+    const axis = isLast ? last : node.op === 'ConvTranspose' ? 1 : 0
+    const weight = quantizeWeight(floatsOf(tensor), tensor.dims, {
+      type: bits === 8 ? 'i8' : 'i4',
+      axis,
+      symmetric: true,
+    })
+    const initializers = new Map([...graph.initializers, [name, f32(decodeWeight(weight), tensor.dims)]])
+    return { graph: graph.with({ initializers }), saved: 1 - bits / 32 }
+  },
+})
+
+const techniques: readonly Technique[] = [
+  lowRank(2),
+  lowRank(4),
+  sparse(0.3),
+  sparse(0.1),
+  channels(0.25),
+  channels(0.5),
+  rounded(8),
+  rounded(4),
+]
+
+export interface MapOptions {
+  /** Accuracy of a graph on some samples. */
+  readonly score: (graph: Graph) => Promise<number>
+  /** Least milliseconds of an inference of the two graphs, timed in turn. */
+  readonly time: (before: Graph, after: Graph) => Promise<readonly [before: number, after: number]>
+  readonly isOver: () => boolean
+  readonly progress: (done: number, total: number) => void
+}
 
 /**
- * Each technique on each layer alone, scored without training. `score` gives the accuracy of a graph on some samples.
- * Stops early, with what there is, when `isOver` says so.
+ * Each technique on each layer alone, scored without training: what it costs in accuracy for each share of bytes,
+ * multiply-accumulates and milliseconds that it saves. Stops early, with what there is, when `isOver` says so.
  */
-export async function sensitivities(
-  graph: Graph,
-  score: (graph: Graph) => Promise<number>,
-  { isOver, progress }: { isOver: () => boolean; progress: (done: number, total: number) => void },
-): Promise<readonly Sensitivity[]> {
+export async function sensitivities(graph: Graph, options: MapOptions): Promise<readonly Sensitivity[]> {
   const found: Sensitivity[] = []
-  const base = await score(graph)
-  const whole = costOf(graph)
-  const layers = layerWeights(graph).map((w) => w.name)
+  const base = await options.score(graph)
+  const layers = layerWeights(graph)
   let done = 0
   for (const layer of layers) {
-    for (const { name, apply } of techniques) {
-      if (isOver()) return found
-      progress(done++, layers.length * techniques.length)
-      const changed = applied(() => apply(graph, layer))
-      if (!changed || changed === graph) continue
-      const drop = base - (await score(changed))
-      const { macs, params } = costOf(changed)
-      const saved = macs !== undefined && whole.macs ? 1 - macs / whole.macs : undefined
-      found.push({
-        layer,
-        technique: name,
-        drop,
-        macs: saved,
-        params: 1 - params / whole.params,
-        dropPerMacs: saved !== undefined && saved > 0 ? drop / saved : undefined,
-      })
+    for (const technique of techniques) {
+      if (options.isOver()) return found
+      options.progress(done++, layers.length * techniques.length)
+      const changed = applied(() => technique.apply(graph, layer))
+      if (!changed || changed.graph === graph) continue
+      const drop = base - (await options.score(changed.graph))
+      found.push(await lineOf(graph, layer, technique, changed, drop, options.time))
     }
   }
   return found
 }
 
+async function lineOf(
+  graph: Graph,
+  layer: LayerWeight,
+  { name: technique, family }: Technique,
+  changed: Changed,
+  drop: number,
+  time: MapOptions['time'],
+): Promise<Sensitivity> {
+  const [whole, less] = [costOf(graph), costOf(changed.graph)]
+  const macs = less.macs !== undefined && whole.macs ? 1 - less.macs / whole.macs : undefined
+  const params = 1 - less.params / whole.params
+  const bytes = changed.saved === undefined ? params : (changed.saved * sizeOf(layer.tensor.dims)) / whole.params
+  // Zeros and rounded weights are computed with as before: only fewer multiply-accumulates can be faster.
+  const [before, after] = macs !== undefined && macs > 0 ? await time(graph, changed.graph) : [0, 0]
+  const milliseconds = before > 0 ? before - after : undefined
+  const per = (saved: number | undefined) => (saved !== undefined && saved > 0 ? drop / saved : undefined)
+  return {
+    layer: layer.name,
+    technique,
+    family,
+    drop,
+    macs,
+    params,
+    bytes,
+    milliseconds,
+    dropPerMacs: per(macs),
+    dropPerBytes: per(bytes),
+    dropPerMillisecond: per(milliseconds),
+  }
+}
+
 /** Layers that a technique can't be used on have no line. */
-function applied(change: () => Graph): Graph | undefined {
+function applied(change: () => Changed | undefined): Changed | undefined {
   try {
     return change()
   } catch (error) {
-    if (error instanceof AlambicError && error.code.startsWith('model.')) return undefined
+    if (error instanceof AlambicError && /^(model|prune)\./.test(error.code)) return undefined
     throw error
   }
 }

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+
+/** What one technique on one layer does, without any training: a line of a search's `sensitivity.json`. */
+export const Sensitivity = z.object({
+  layer: z.string(),
+  technique: z.string(),
+  family: z.enum(['factorization', 'pruning', 'quantization']),
+  /** Accuracy that is lost on the samples, 0 to 1; negative when it grew. */
+  drop: z.number(),
+  /** Shares of the whole model's multiply-accumulates and parameters that go. Zeros stay in place and save none. */
+  macs: z.number().optional(),
+  params: z.number(),
+  /** Share of the whole model's bytes that goes where the layer is stored in its best form. */
+  bytes: z.number(),
+  /** Milliseconds of one inference that it saves, measured; absent where nothing less is computed. */
+  milliseconds: z.number().optional(),
+  /** Drop per share of the multiply-accumulates or bytes saved, and per millisecond: the smaller, the better a place. */
+  dropPerMacs: z.number().optional(),
+  dropPerBytes: z.number().optional(),
+  dropPerMillisecond: z.number().optional(),
+})
+export type Sensitivity = z.infer<typeof Sensitivity>
+
+/** A search's `sensitivity.json`: the map of all techniques over all layers. */
+export const SensitivityMap = z.array(Sensitivity)
