@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { addedEngine, engineTable } from './engines.ts'
 import { addDistilling } from './distill.ts'
 import { callWorker, ExitCode, fail } from './session.ts'
 import { addExporting } from './export.ts'
@@ -65,6 +66,16 @@ function addLists(program: Command): void {
   ] as const) {
     json(program.command(name).description(text)).action((o: Options) => callWorker(name, {}, o, asList(key)))
   }
+  const engines = json(program.command('engines').description('what could compute here, and why something does not'))
+  engines.action((o: Options) => callWorker('engines', {}, o, engineTable))
+  json(engines.command('add <name>').description('get an engine that is too large to come along: cuda')).action(
+    (name: string, _o: Options, command: Command) =>
+      callWorker('addEngine', { name }, command.optsWithGlobals(), addedEngine),
+  )
+  json(engines.command('test <device>').description('check a training step and measure its speed; about 10 s')).action(
+    (device: string, _o: Options, command: Command) =>
+      callWorker('selfTest', { device }, command.optsWithGlobals(), asText),
+  )
   json(program.command('doctor').description('what this machine can do')).action((o: Options) =>
     callWorker('doctor', {}, o, asText),
   )

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { AlambicError } from '../protocol/errors.ts'
 import type { DeviceId } from '../protocol/devices.ts'
 import type { Executor } from './executor.ts'
@@ -6,6 +9,7 @@ import type { Executor } from './executor.ts'
 export const engines: Readonly<Partial<Record<DeviceId, () => Promise<Executor>>>> = {
   cpu: async () => (await import('./ort/executor.ts')).ortCpu,
   webgpu: async () => (await import('./ort/webgpu.ts')).ortWebgpu,
+  cuda: async () => (await import('./ort/cuda.ts')).ortCuda,
 }
 
 /** Loads the engine of a device. Throws `device.no-engine` where it cannot be had, with the reason and what to do. */
@@ -47,5 +51,18 @@ export function unavailable(device: DeviceId): Unavailable | undefined {
     const names = [...new Set(wanted.map((p) => systems[p.split(' ')[0] ?? ''] ?? p))]
     return { reason: `onnxruntime-node has it on ${names.join(' and ')} (${wanted.join(', ')}); this is ${here}` }
   }
-  return undefined
+  return device === 'cuda' || device === 'tensorrt' ? missingCuda(device) : undefined
+}
+
+/** The folder of onnxruntime-node's libraries for this platform. */
+export const ortLibraries = (): string => {
+  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json')
+  return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch)
+}
+
+function missingCuda(device: DeviceId): Unavailable | undefined {
+  const library = `libonnxruntime_providers_${device}.so`
+  if (existsSync(join(ortLibraries(), library))) return undefined
+  const reason = `${library} is not installed: it is too large for onnxruntime's package`
+  return { reason, fix: 'On a machine with an NVIDIA card, `alambic engines add cuda` gets it.' }
 }

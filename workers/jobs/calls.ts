@@ -30,7 +30,8 @@ import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { compareCall, diffCall, onDisk, picturesCall, predictionsCall, splitOf } from './compare.ts'
 import { deviceOf, type DeviceRequest } from './devices.ts'
-import { doctor } from './doctor.ts'
+import { doctor, engineReports } from './doctor.ts'
+import { addEngineCall } from './add-engine.ts'
 import { exportCall } from './export.ts'
 import { factorizeCall } from './factorize.ts'
 import { packCall, unpackCall } from './pack.ts'
@@ -138,6 +139,8 @@ const handlers: Handlers = {
   preview: previewCall,
   baseline: baselineCall,
   doctor: () => doctor(),
+  engines: async () => ({ engines: await engineReports() }),
+  addEngine: addEngineCall,
   plan: planCall,
   describe: describeCall,
   exportPoint,

@@ -8,9 +8,6 @@ import { probe, remembered } from './remembered.ts'
 
 /** What this machine can do, and whether its engines really compute here: each is asked in a process of its own. */
 export async function doctor(): Promise<Report> {
-  const tests = await remembered()
-  const reports: Report[] = []
-  for (const device of DeviceId.options) reports.push(await engineReport(device, tests))
   const flags = await cpuFlags()
   const int8 = int8Ability(flags)
   const disk = await statfs(process.cwd()).catch(() => undefined)
@@ -23,8 +20,16 @@ export async function doctor(): Promise<Report> {
     int8: `${int8.verdict}: ${int8.reason}`,
     memory: { total: totalmem(), free: freemem() },
     disk: disk ? { free: disk.bavail * disk.bsize } : undefined,
-    engines: reports,
+    engines: await engineReports(),
   }
+}
+
+/** Every engine, one after the other: they share the machine. */
+export async function engineReports(): Promise<readonly Report[]> {
+  const tests = await remembered()
+  const reports: Report[] = []
+  for (const device of DeviceId.options) reports.push(await engineReport(device, tests))
+  return reports
 }
 
 /** What is known of a device: whether it computes here, or why not; and how fast it was when it was measured. */
@@ -42,4 +47,4 @@ async function engineReport(device: DeviceId, tests: Awaited<ReturnType<typeof r
   return { ...base, available: true, ...outcome.report, ...(test ? { selfTest: test } : {}) }
 }
 
-const notWritten = 'onnxruntime has it here, but it is not verified on this machine, and Alambic does not use it yet'
+const notWritten = 'Alambic does not compute on it yet'

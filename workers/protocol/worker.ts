@@ -376,6 +376,10 @@ export type SamplesRequest = z.input<typeof SamplesRequest>
 export const AddDatasetRequest = z.object({ name: z.string().min(1) })
 export type AddDatasetRequest = z.input<typeof AddDatasetRequest>
 
+/** Gets the libraries of an engine that is too large to come with Alambic. */
+export const AddEngineRequest = z.object({ name: z.enum(['cuda']) })
+export type AddEngineRequest = z.input<typeof AddEngineRequest>
+
 /** A JSON document; its keys are documented in README.md and stable. */
 export type Report = Readonly<Record<string, unknown>>
 
@@ -418,6 +422,8 @@ export const calls = {
   preview: PreviewRequest,
   baseline: BaselineRequest,
   doctor: z.object({}),
+  engines: z.object({}),
+  addEngine: AddEngineRequest,
   plan: PlanRequest,
   describe: DescribeRequest,
   exportPoint: ExportPointRequest,

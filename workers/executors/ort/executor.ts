@@ -49,6 +49,10 @@ async function probeBlockSize(): Promise<number | undefined> {
   return second > 1 ? second : undefined
 }
 
+/** A compiled graph as a program; what is resident stays in this process' memory. */
+export const plainProgram = (session: ort.InferenceSession, graph: Graph, options: OrtOptions): Program =>
+  new OrtProgram(session, graph, options)
+
 class OrtProgram implements Program {
   readonly #session: ort.InferenceSession
   readonly #links: readonly StateLink[]

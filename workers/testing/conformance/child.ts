@@ -1,20 +1,20 @@
 /** The child of `engine.ts`: runs what it is asked for on one engine, and may crash. */
 import { loadEngine } from '../../executors/engines.ts'
-import { DeviceId } from '../../protocol/devices.ts'
 import { asAlambicError } from '../../protocol/errors.ts'
-import type { Answer, Question } from './engine.ts'
+import { TestedEngine, type Answer, type Question } from './engine.ts'
 import type { Executor, Tensors } from '../../executors/executor.ts'
 import { parse } from '../../graph/parse.ts'
 import { tensorOf } from '../../graph/tensor.ts'
 import { stepOf, twoSteps } from './corpus.ts'
 import { learn } from './learn.ts'
 
-const device = DeviceId.parse(process.argv[2])
+const device = TestedEngine.parse(process.argv[2])
 
 async function answer(question: Question): Promise<Answer> {
   const { id } = question
   try {
-    const engine = await loadEngine(device)
+    const engine =
+      device === 'looped' ? (await import('../../executors/ort/cuda.ts')).ortLooped : await loadEngine(device)
     if (question.kind === 'learn') return { id, losses: await learn(engine, question.steps, question.resumeAt) }
     if (question.kind === 'too large') return { id, tensors: await tooLarge(engine) }
     return { id, tensors: await twoSteps(engine, stepOf(question.name), question.seed) }
@@ -38,6 +38,6 @@ async function tooLarge(engine: Executor): Promise<Tensors> {
 }
 
 /** Elements; a buffer of more than 2³² bytes is divided on a device, and then refused for another reason. */
-const SIZES: Readonly<Partial<Record<DeviceId, bigint>>> = { webgpu: 1_000_000_000n }
+const SIZES: Readonly<Partial<Record<TestedEngine, bigint>>> = { webgpu: 1_000_000_000n }
 
 process.on('message', (question: Question) => void answer(question).then((reply) => process.send?.(reply)))

@@ -2,15 +2,14 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Tensors } from '../../executors/executor.ts'
 import { ortCpu } from '../../executors/ort/executor.ts'
 import { referenceExecutor } from '../../executors/reference/index.ts'
-import type { DeviceId } from '../../protocol/devices.ts'
 import type { AlambicError } from '../../protocol/errors.ts'
 import { distance } from '../steps.ts'
 import { cases, isNet, stepOf, twoSteps } from './corpus.ts'
-import { EngineProcess, softwareGraphics } from './engine.ts'
+import { EngineProcess, softwareGraphics, type TestedEngine } from './engine.ts'
 import { learn } from './learn.ts'
 
 interface Tested {
-  readonly device: DeviceId
+  readonly device: TestedEngine
   /** Largest ‖ours − reference‖ / ‖reference‖ of any state vector after two steps. */
   readonly tolerance: number
   /** What its process needs to find the device; undefined where the device cannot be had. */
@@ -23,6 +22,13 @@ interface Tested {
 /** Every executor is asked the same. */
 const tested: readonly Tested[] = [
   { device: 'cpu', tolerance: 1e-4, environment: {}, missing: '' },
+  {
+    device: 'looped',
+    tolerance: 1e-4,
+    environment: {},
+    missing: '',
+    nets: ['lenet-5', 'resnet-20', 'shufflenet-v2-cifar'],
+  },
   {
     device: 'webgpu',
     tolerance: 1e-3,

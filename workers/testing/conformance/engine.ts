@@ -1,10 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { z } from 'zod'
 import { AlambicError } from '../../protocol/errors.ts'
-import type { DeviceId } from '../../protocol/devices.ts'
+import { DeviceId } from '../../protocol/devices.ts'
 import type { Tensors } from '../../executors/executor.ts'
 import { chromiumPath } from '../assets.ts'
+
+/** A device, or the way that CUDA takes, on the processor. */
+export const TestedEngine = z.enum([...DeviceId.options, 'looped'])
+export type TestedEngine = z.infer<typeof TestedEngine>
 
 type Asked =
   | { readonly kind: 'steps'; readonly name: string; readonly seed: number }
@@ -24,7 +29,7 @@ export class EngineProcess {
   readonly #child: ChildProcess
   #count = 0
 
-  constructor(device: DeviceId, environment: Readonly<Record<string, string>> = {}) {
+  constructor(device: TestedEngine, environment: Readonly<Record<string, string>> = {}) {
     this.#child = fork(join(import.meta.dirname, 'child.ts'), [device], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -136,12 +136,20 @@ const byGroup =
   }
 
 /**
+ * Any provider that computes beside the processor: no max-pool indices, no vectors in blocks. Providers other than
+ * WebGPU have onnxruntime's own operators too.
+ */
+export const deviceTarget: Target = {
+  lowerings: { ...cpuTarget.lowerings, MaxPoolGrad: maxPoolGrad },
+  preparations: [shiftByRunningMean],
+}
+
+/**
  * onnxruntime's WebGPU provider. What it lacks its CPU neighbour computes, with a wait and a copy each way, so that the
  * operators of training are written with those that it has.
  */
 export const webgpuTarget: Target = {
-  lowerings: { ...cpuTarget.lowerings, MaxPoolGrad: maxPoolGrad },
-  preparations: [shiftByRunningMean],
+  ...deviceTarget,
   replacements: {
     'com.microsoft.FusedMatMul': fusedMatMul,
     Conv: byGroup('Conv', writesAcrossGroups),
