@@ -24,7 +24,7 @@ test('everything can be reached, and the focus goes where it should', async ({ p
   await page.keyboard.press('F6')
   await expect(page.getByRole('navigation')).toBeFocused()
 
-  await page.keyboard.press('Alt+2')
+  await page.keyboard.press('Alt+3')
   await expect(heading).toHaveText('Runs')
   await page.keyboard.press('?')
   await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
@@ -63,7 +63,7 @@ test('the language is switched live, and is kept', async ({ page }) => {
 
 test('keys can be changed, and those that mean something already are refused', async ({ page }) => {
   await page.goto(`${studio.address}`)
-  await page.keyboard.press('Alt+6')
+  await page.keyboard.press('Alt+7')
   const change = page.getByRole('button', { name: /Change the keys of “Dark theme”/ })
   await change.click()
   await page.keyboard.press('Control+k')

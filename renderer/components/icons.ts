@@ -3,6 +3,7 @@ export const icons = {
   still:
     'M5 20a4 4 0 018 0zM9 16V9a3 3 0 013-3h3l5 7v4M18.5 20.5a1.5 1.5 0 003 0c0-1-1.5-2.5-1.5-2.5s-1.5 1.5-1.5 2.5z',
   projects: 'M3 7l9-4 9 4-9 4zM3 7v10l9 4 9-4V7',
+  recipes: 'M4 7h10M4 12h16M4 17h7M18 5v4M16 7h4M14 15v4',
   runs: 'M5 4l14 8-14 8z',
   compare: 'M9 3H4v18h5M15 3h5v18h-5M12 2v20',
   models: 'M4 4h7v7H4zM13 13h7v7h-7zM13 7h7M4 17h7',
@@ -16,6 +17,11 @@ export const icons = {
   edit: 'M4 20h4L19 9l-4-4L4 16z',
   plus: 'M12 5v14M5 12h14',
   minus: 'M5 12h14',
+  add: 'M12 5v14M5 12h14',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  bin: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
+  grip: 'M9 6v.5M15 6v.5M9 12v.5M15 12v.5M9 18v.5M15 18v.5',
+  help: 'M12 3a9 9 0 100 18 9 9 0 000-18zM9.5 9.5a2.5 2.5 0 113.5 2.5c-1 .5-1 1-1 2M12 17v.5',
   search: 'M10.5 4a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM15.5 15.5L20 20',
 } as const
 

@@ -2,6 +2,7 @@ import { shell } from './en/shell.ts'
 import { graph } from './en/graph.ts'
 import { inspect } from './en/inspect.ts'
 import { projects } from './en/projects.ts'
+import { recipes } from './en/recipes.ts'
 import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
 import { kit } from './en/kit.ts'
@@ -12,6 +13,7 @@ import { models } from './en/models.ts'
 export const en = {
   ...shell,
   ...projects,
+  ...recipes,
   ...runs,
   ...settings,
   ...kit,

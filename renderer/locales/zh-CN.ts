@@ -2,6 +2,7 @@ import { shell } from './zh-CN/shell.ts'
 import { graph } from './zh-CN/graph.ts'
 import { inspect } from './zh-CN/inspect.ts'
 import { projects } from './zh-CN/projects.ts'
+import { recipes } from './zh-CN/recipes.ts'
 import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
 import { kit } from './zh-CN/kit.ts'
@@ -13,6 +14,7 @@ import type { Messages } from './phrases.ts'
 export const zhCN: Messages = {
   ...shell,
   ...projects,
+  ...recipes,
   ...runs,
   ...settings,
   ...kit,

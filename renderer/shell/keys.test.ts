@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { commandTable } from './command-table.ts'
+import { commandTable, scopes } from './command-table.ts'
 import { keysOf, showKeys, worksWhileTyping, type KeyPress } from './keys.ts'
 
 const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({
@@ -32,7 +32,10 @@ test('typing is never disturbed', () => {
   expect(['Mod+K', 'F6', 'Mod+1'].filter(worksWhileTyping)).toEqual(['Mod+K', 'F6', 'Mod+1'])
 })
 
-test('no two commands have the same keys', () => {
-  const all = Object.values(commandTable).flatMap(({ keys }) => keys)
-  expect(all.length).toBe(new Set(all).size)
+test('no two commands that can be done on one screen have the same keys', () => {
+  for (const screen of scopes) {
+    const here = Object.values(commandTable).filter(({ scope }) => scope === 'everywhere' || scope === screen)
+    const all = here.flatMap(({ keys }) => keys)
+    expect(all.length).toBe(new Set(all).size)
+  }
 })

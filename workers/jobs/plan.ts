@@ -7,6 +7,7 @@ import { openDataset } from '../datasets/index.ts'
 import { dimsOf } from '../datasets/types.ts'
 import type { Model } from '../graph/graph.ts'
 import { openForRecipe } from '../recipes/open.ts'
+import { layerWeights } from '../passes/layer-weights.ts'
 import { recipeIssues } from '../recipes/issues.ts'
 import { openRecipe, type Recipe } from '../recipes/recipe.ts'
 
@@ -45,10 +46,14 @@ export async function checkCall(request: z.output<typeof CheckRequest>): Promise
   const { recipe, samples } = request
   try {
     const model = request.model === undefined ? undefined : await openForRecipe(request.model, SEED)
-    return { issues: recipeIssues(recipe, { model, samples }) }
+    const layers = model ? layerWeights(model.graph).map(({ name }) => name) : []
+    return { issues: recipeIssues(recipe, { model, samples }), layers }
   } catch (thrown) {
     const { code, message } = asAlambicError(thrown)
-    return { issues: [{ severity: 'error', path: [], code, message }, ...recipeIssues(recipe, { samples })] }
+    return {
+      issues: [{ severity: 'error', path: [], code, message }, ...recipeIssues(recipe, { samples })],
+      layers: [],
+    }
   }
 }
 

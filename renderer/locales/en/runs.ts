@@ -47,6 +47,9 @@ export const runs = {
     noMatch: 'No run matches.',
   },
   run: {
+    targetMet: '✓ {target}: {value}, which keeps to {limit}',
+    targetMissed: '✕ {target}: {value}, more than {limit}',
+    targetUnknown: '{target}: not measured ({limit} at most)',
     notFound: 'There is no such run. It may have been discarded.',
     pause: 'Pause',
     resume: 'Resume',

@@ -18,6 +18,7 @@ export const shell = {
   nav: {
     label: 'Main',
     projects: 'Projects',
+    recipes: 'Recipes',
     runs: 'Runs',
     compare: 'Compare',
     models: 'Models',
@@ -82,6 +83,7 @@ export const shell = {
     everywhere: 'Everywhere',
     run: 'Run monitor',
     model: 'Model inspector',
+    recipe: 'Recipe builder',
     chart: 'Charts, when one has the focus',
     chartPan: 'Move along x',
     chartZoom: 'Zoom in and out',
@@ -95,6 +97,7 @@ export const shell = {
     palette: 'Open the command palette',
     shortcuts: 'Show the keyboard shortcuts',
     projects: 'Go to projects',
+    recipes: 'Go to recipes',
     runs: 'Go to runs',
     compare: 'Go to compare',
     models: 'Go to models',
@@ -123,6 +126,9 @@ export const shell = {
     zoomFit: 'Show the whole graph',
     exportPng: 'Save the graph as PNG',
     exportSvg: 'Save the graph as SVG',
+    checkRecipe: 'Validate the recipe',
+    startRecipe: 'Run the recipe',
+    help: 'What every method does',
   },
   undo: {
     rename: 'Renamed to “{name}”',

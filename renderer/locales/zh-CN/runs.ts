@@ -50,6 +50,9 @@ export const runs: Phrases<typeof english> = {
     noMatch: '没有匹配的运行。',
   },
   run: {
+    targetMet: '✓ {target}：{value}，满足 {limit}',
+    targetMissed: '✕ {target}：{value}，超过 {limit}',
+    targetUnknown: '{target}：未测量（上限 {limit}）',
     notFound: '没有这个运行。它可能已被丢弃。',
     pause: '暂停',
     resume: '继续',

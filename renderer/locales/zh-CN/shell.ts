@@ -21,6 +21,7 @@ export const shell: Phrases<typeof english> = {
   nav: {
     label: '主导航',
     projects: '项目',
+    recipes: '配方',
     runs: '运行',
     compare: '对比',
     models: '模型',
@@ -84,6 +85,7 @@ export const shell: Phrases<typeof english> = {
     everywhere: '全局',
     run: '运行监视',
     model: '模型查看',
+    recipe: '配方编辑',
     chart: '图表（获得焦点时）',
     chartPan: '沿 x 轴移动',
     chartZoom: '放大和缩小',
@@ -97,6 +99,7 @@ export const shell: Phrases<typeof english> = {
     palette: '打开命令面板',
     shortcuts: '显示键盘快捷键',
     projects: '转到项目',
+    recipes: '转到配方',
     runs: '转到运行',
     compare: '转到对比',
     models: '转到模型',
@@ -125,6 +128,9 @@ export const shell: Phrases<typeof english> = {
     zoomFit: '显示整个图',
     exportPng: '将图保存为 PNG',
     exportSvg: '将图保存为 SVG',
+    checkRecipe: '验证配方',
+    startRecipe: '运行配方',
+    help: '每种方法的作用',
   },
   undo: {
     rename: '已重命名为“{name}”',

@@ -358,7 +358,8 @@ export interface StudioResults {
   recipes: readonly (RecipeFileInfo & { readonly project: ProjectId })[]
   saveRecipe: RecipeFileInfo
   deleteRecipe: { readonly yaml: string }
-  checkRecipe: { readonly issues: readonly RecipeIssue[] }
+  /** `layers` are names of weights, which rules may name. */
+  checkRecipe: { readonly issues: readonly RecipeIssue[]; readonly layers: readonly string[] }
   estimateRecipe: RecipeEstimate
   previewData: PreviewReport
   checkBaseline: BaselineReport
