@@ -32,7 +32,8 @@ export function useShow() {
   const amount = computed(() => ({ kind, value: size }: Delta): string => {
     const f = format.value
     if (kind === 'points') return f.points(Math.abs(size)).replace(/^[+＋]/, '')
-    return `${f.number(Math.max(size, 1 / size), size > 0.1 && size < 10 ? 2 : 3)}×`
+    const times = Math.max(size, 1 / size)
+    return `${f.number(times, times < 1.1 || times >= 10 ? 3 : 2)}×`
   })
 
   const sign = { better: '▲', worse: '▼', unclear: '≈', same: '=' } as const
