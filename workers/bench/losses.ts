@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ortCpu } from '../executors/ort/executor.ts'
-import { runRecipe } from '../jobs/run.ts'
-import { RunRequest, type Report } from '../protocol/worker.ts'
+import type { Report } from '../protocol/worker.ts'
 import { terms } from '../train/distil/terms.ts'
 import { head, machine, row } from './pairs.ts'
+import { percent, recipeOf, runIn, spread } from './recipes.ts'
 import type { Topic } from './topic.ts'
 
 const SEEDS = [1, 2, 3]
@@ -35,21 +35,7 @@ const cases: Readonly<Record<string, object>> = {
   'thin:0.1': { step: 'distil', student: 'thin:0.1' },
 }
 
-async function run(request: object): Promise<Report> {
-  const folder = mkdtempSync(join(root, 'run-'))
-  try {
-    return await runRecipe(RunRequest.parse({ ...request, folder: join(folder, 'run') }), {
-      executor: ortCpu,
-      listener: { progress: () => undefined, event: () => undefined },
-      stopping: () => false,
-      leaving: () => undefined,
-    })
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-const recipeOf = (step: object) => ({ alambic: 1, name: 'bench', steps: [step] })
+const run = (request: object): Promise<Report> => runIn(root, request)
 
 /** LeNet-5, trained once for all cases. */
 async function teacherOf(data: string): Promise<string> {
@@ -59,14 +45,6 @@ async function teacherOf(data: string): Promise<string> {
   const report = await run({ recipe: recipeOf(step), model: 'lenet-5', data, limit: 20_000, output: path })
   console.log(`teacher LeNet-5 on ${data}: ${percent(report['accuracy'] as number)}`)
   return path
-}
-
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
-
-function spread(values: readonly number[]): string {
-  const mean = values.reduce((sum, v) => sum + v, 0) / values.length
-  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, values.length - 1)
-  return `${(100 * mean).toFixed(2)} ± ${(100 * Math.sqrt(variance)).toFixed(2)}`
 }
 
 /**

@@ -4,6 +4,7 @@ import { benchmarkLowRank } from './low-rank.ts'
 import { benchmarkOpening } from './open.ts'
 import { benchmarkPackagedDistillation } from './packaged-distil.ts'
 import { prune } from './prune.ts'
+import { benchmarkPruned } from './pruned.ts'
 import { benchmarkPacking } from './pack.ts'
 import type { Topic } from './topic.ts'
 import { losses } from './losses.ts'
@@ -27,13 +28,14 @@ const topics: Readonly<Record<string, Topic>> = {
   pack: benchmarkPacking,
   quantize,
   'packaged-distil': benchmarkPackagedDistillation,
+  pruned: benchmarkPruned,
 }
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const named = words.filter((word) => word in topics)
 const options = { peers: process.argv.includes('--peers'), wanted: words.filter((word) => !(word in topics)) }
 /** These take long, and therefore run only when they are named. */
-const long: readonly string[] = ['deep-compression', 'packaged-distil']
+const long: readonly string[] = ['deep-compression', 'packaged-distil', 'pruned']
 for (const name of named.length > 0 ? named : Object.keys(topics).filter((topic) => !long.includes(topic))) {
   console.log(`\n## ${name}\n`)
   await topics[name]?.(options)
