@@ -2,6 +2,7 @@ import { distil } from './distil.ts'
 import { benchmarkDeepCompression } from './deep-compression.ts'
 import { benchmarkLowRank } from './low-rank.ts'
 import { benchmarkOpening } from './open.ts'
+import { benchmarkPackaged } from './packaged.ts'
 import { benchmarkPackagedDistillation } from './packaged-distil.ts'
 import { prune } from './prune.ts'
 import { benchmarkPruned } from './pruned.ts'
@@ -27,6 +28,7 @@ const topics: Readonly<Record<string, Topic>> = {
   'deep-compression': benchmarkDeepCompression,
   pack: benchmarkPacking,
   quantize,
+  packaged: benchmarkPackaged,
   'packaged-distil': benchmarkPackagedDistillation,
   pruned: benchmarkPruned,
 }

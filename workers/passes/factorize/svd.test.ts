@@ -2,7 +2,7 @@ import { SingularValueDecomposition, Matrix as MlMatrix } from 'ml-matrix'
 import { expect, test } from 'vitest'
 import { gaussian, mulberry32 } from '../../graph/random.ts'
 import { energy, gram, matrixOf, multiply, orthonormal, symmetricEigen, transpose } from './matrix.ts'
-import { balancedFactors, relativeError, singularValues, truncatedSvd } from './svd.ts'
+import { balancedFactors, rangeSvd, relativeError, singularValues, truncatedSvd } from './svd.ts'
 
 const random = mulberry32(42)
 const normal = (rows: number, columns: number) =>
@@ -70,4 +70,33 @@ test.each([1, 1e-9])('columns become orthonormal, at a distance of %f from depen
   const q = orthonormal(a)
   const identity = gram(transpose(q))
   identity.data.forEach((v, i) => expect(v).toBeCloseTo(i % 9 === 0 ? 1 : 0, 12))
+})
+
+test('the range finder comes within a per cent of the least error, with orthonormal factors', () => {
+  const [rows, columns, rank] = [800, 820, 40]
+  // A spectrum of 1/i: known because it is put together from it.
+  const [left, right] = [orthonormal(normal(rows, 200)), orthonormal(normal(columns, 200))]
+  const scaled = matrixOf(
+    rows,
+    200,
+    left.data.map((v, i) => v / ((i % 200) + 1)),
+  )
+  const a = multiply(scaled, transpose(right))
+  const { u, sigma, v } = rangeSvd(a, rank)
+  sigma.forEach((s, i) => expect(Math.abs(s * (i + 1) - 1)).toBeLessThan(0.03))
+  expect(sigma[0]).toBeCloseTo(1, 5)
+  const back = multiply(
+    matrixOf(
+      rows,
+      rank,
+      u.data.map((x, i) => x * (sigma[i % rank] as number)),
+    ),
+    transpose(v),
+  )
+  const error = Math.sqrt(a.data.reduce((sum, x, i) => sum + (x - (back.data[i] as number)) ** 2, 0))
+  const least = Math.sqrt(Array.from({ length: 160 }, (_, i) => 1 / (i + 41) ** 2).reduce((x, y) => x + y))
+  expect(error).toBeLessThan(1.01 * least)
+  expect(error).toBeGreaterThan(0.999 * least)
+  const identity = gram(transpose(u))
+  identity.data.forEach((x, i) => expect(x).toBeCloseTo(i % (rank + 1) === 0 ? 1 : 0, 4))
 })

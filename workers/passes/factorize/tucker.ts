@@ -10,7 +10,7 @@ import {
   zeros,
   type Matrix,
 } from './matrix.ts'
-import { products } from './gemm.ts'
+import { inner, outer } from './single.ts'
 import { mulberry32, fillGaussian } from '../../graph/random.ts'
 import { taps, type ConvWeight } from './piece.ts'
 
@@ -59,18 +59,6 @@ function swapped(data: Float32Array, a: number, b: number, k: number): Float32Ar
     }
   }
   return out
-}
-
-/** Aᵀ·B of `[terms, m]` and `[terms, n]`. */
-const inner = (a: Float32Array, b: Float32Array, terms: number): Float32Array => {
-  const [m, n] = [a.length / terms, b.length / terms]
-  return products({ data: a, lines: m, line: 1, term: m }, { data: b, lines: n, line: 1, term: n }, terms)
-}
-
-/** A·B of `[m, terms]` and `[terms, n]`. */
-const outer = (a: Float32Array, b: Float32Array, terms: number): Float32Array => {
-  const [m, n] = [a.length / terms, b.length / terms]
-  return products({ data: a, lines: m, line: terms, term: 1 }, { data: b, lines: n, line: 1, term: n }, terms)
 }
 
 function squares(data: Float32Array): number {
