@@ -92,7 +92,7 @@ export const recipes = {
     perStep: 'Step by step',
     how: 'How this was made',
     howTime:
-      'Time: the forward pass of the model was timed here just now. Training takes 2 to 8 times as long for each sample, and 1 to 10 ms more for each step. Calibration and measuring are not in it.',
+      'Time: the forward pass of the model was timed here just now. Training takes 2 to 8 times as long for each sample, and 1 to 10 ms more for each step. Calibration and measuring are not in it, and other work on this machine makes it longer.',
     howMemory:
       'Memory: five copies of the weights, and twice what the net computes for a batch; the data set comes on top.',
     howLatency:

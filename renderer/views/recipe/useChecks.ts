@@ -1,9 +1,11 @@
 import { ref, shallowRef, watch, type Ref } from 'vue'
 import { asAlambicError, type AlambicError } from '../../../workers/protocol/errors.ts'
-import type { RecipeEstimate, RecipeIssue, RunPlan } from '../../../workers/protocol/studio.ts'
+import type { RecipeEstimate, RecipeIssue, RunPlan, StudioApi } from '../../../workers/protocol/studio.ts'
 import { useHost } from '../../stores/host.ts'
 
 type Json = Extract<RunPlan['recipe'], object>
+
+type Question = Parameters<StudioApi['estimateRecipe']>[0]
 
 /** Milliseconds of quiet before a changed recipe is looked at. */
 const QUIET = 250
@@ -25,6 +27,8 @@ export function useChecks(subject: Ref<Subject>) {
   const error = shallowRef<AlambicError>()
   const busy = ref(false)
   let ticket = 0
+  let guessing = false
+  let wanted: [number, Question] | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
 
   async function check(): Promise<readonly RecipeIssue[]> {
@@ -52,14 +56,26 @@ export function useChecks(subject: Ref<Subject>) {
     }
   }
 
-  async function guess(mine: number, question: Parameters<typeof host.call<'estimateRecipe'>>[1]): Promise<void> {
+  /** One estimate at a time: it may take seconds, and of those that were wanted meanwhile only the last one counts. */
+  async function guess(mine: number, question: Question): Promise<void> {
+    if (guessing) {
+      wanted = [mine, question]
+      return
+    }
+    guessing = true
     try {
       const found = await host.call('estimateRecipe', question)
       if (mine === ticket) estimate.value = found
     } catch (thrown) {
-      if (mine !== ticket) return
-      estimate.value = undefined
-      error.value = asAlambicError(thrown)
+      if (mine === ticket) {
+        estimate.value = undefined
+        error.value = asAlambicError(thrown)
+      }
+    } finally {
+      guessing = false
+      const next = wanted
+      wanted = undefined
+      if (next) void guess(...next)
     }
   }
 
