@@ -50,6 +50,11 @@ describe('evaluate', () => {
     expect(() => evaluate(graph, feeds)).toThrow('(Conv): group=3 does not divide 4 input channels')
   })
 
+  test('a reshape into rows that do not come out even', () => {
+    const graph = parse('graph (x: f32[2]) -> (y) { const s: i64[2] = [-1, 3] y = Reshape(x, s) }')
+    expect(() => evaluate(graph, { x: f32([1, 2]) })).toThrow('(Reshape): the number of elements would change')
+  })
+
   test('a body reads the graph around it', () => {
     const graph = parse(`graph (n, c, x: f32[2]) -> (last, all) {
       last, all = Loop(n, c, x) {body=graph (i, going, h) -> (going2, h2, h2) {

@@ -28,7 +28,7 @@ export function reshapedDims(
   const known = target.reduce((n, d) => (d === -1 ? n : n * d), 1)
   const rest = known === 0 ? 0 : sizeOf(dims) / known
   const result = target.map((d) => (d === -1 ? rest : d))
-  if (sizeOf(result) !== sizeOf(dims)) {
+  if (!Number.isInteger(rest) || sizeOf(result) !== sizeOf(dims)) {
     call.fail('the number of elements would change', {
       expected: `[${dims.join(',')}]`,
       found: `[${wanted.join(',')}]`,
