@@ -69,6 +69,10 @@ test('both graphs are drawn, with the changed nodes marked', async ({ page }) =>
   await page.getByRole('button', { name: 'Next change' }).click()
   await expect(page.getByText(/shape of .*: \d+×/).first()).toBeVisible()
   await expect(page.getByText(/Laying out/)).toHaveCount(0, { timeout: 30_000 })
+  await page
+    .getByRole('region', { name: /^Graph of/ })
+    .last()
+    .scrollIntoViewIfNeeded()
   await picture(page, 'compare-graphs')
   await page.getByRole('button', { name: 'Table', exact: true }).click()
   const layers = page.getByRole('region', { name: 'Layers side by side' })

@@ -14,9 +14,6 @@ interface Choice {
   readonly pins: readonly string[]
 }
 
-/** More lines than anybody tells apart; the table has them all. */
-export const MOST_PINS = 24
-
 /** Everything that can be compared, of all projects. */
 function useItems() {
   const host = useHost()
