@@ -23,10 +23,10 @@ test.beforeAll(async ({ browser }) => {
   await page.getByText('No project yet').waitFor()
   await drop(
     page,
-    ['convolutional', 'transformer', 'tangle'].map((name) => join(folder, `${name}.onnx`)),
+    ['convolutional', 'lenet', 'transformer', 'tangle'].map((name) => join(folder, `${name}.onnx`)),
   )
   const sheet = page.getByRole('dialog')
-  await sheet.getByRole('button', { name: 'Add 3' }).click()
+  await sheet.getByRole('button', { name: 'Add 4' }).click()
   await sheet.getByRole('button', { name: 'Open the project' }).click()
   await expect(page.getByRole('row', { name: /tangle/ })).toBeVisible()
   await page.close()
@@ -99,6 +99,34 @@ test('weights have a histogram, of all and of each channel', async ({ page }) =>
   await picture(page, 'inspect-weights')
 })
 
+test('activations are measured on samples', async ({ page }) => {
+  await open(page, 'lenet')
+  await table(page).getByRole('row', { name: /Relu/ }).click()
+  await page.getByRole('tab', { name: 'Activations' }).click()
+  await page.getByRole('combobox', { name: 'Data set' }).selectOption('named mnist')
+  await page.getByRole('button', { name: 'Run samples' }).click()
+  await expect(page.getByText(/64 samples of mnist/)).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByText(/^From 0 to/)).toBeVisible()
+  await picture(page, 'inspect-activations')
+})
+
+test('attributes, weights and names show in the graph by the keys of Netron', async ({ page }) => {
+  await open(page, 'lenet')
+  await graph(page).focus()
+  for (const [key, lines] of [
+    ['Control+d', 'attributes'],
+    ['Control+i', 'weights'],
+    ['Control+u', 'names'],
+  ] as const) {
+    const before = await graph(page).screenshot()
+    await page.keyboard.press(key)
+    await expect(async () => expect(Buffer.compare(await graph(page).screenshot(), before), lines).not.toBe(0)).toPass()
+  }
+  await picture(page, 'inspect-lines')
+  await page.keyboard.press('Control+Enter')
+  await expect(page.getByRole('region', { name: 'Details' })).toBeFocused()
+})
+
 test('every overlay has a legend, and badges beside its colours', async ({ page }) => {
   await open(page, 'convolutional')
   const plain = await graph(page).screenshot()
@@ -162,10 +190,16 @@ test('10,000 nodes open within 3 s and stay fluid', async ({ page }) => {
   await page.locator('main').getByRole('link').first().click()
   const link = page.locator('main').getByRole('link', { name: 'tangle', exact: true })
   await link.waitFor()
-  const started = Date.now()
+  await page.evaluate(() => window.addEventListener('pointerdown', () => performance.mark('clicked'), { once: true }))
   await link.click()
-  await expect(graph(page)).toHaveAccessibleName(/10,002 nodes.*drawn as [1-9]/)
-  const opened = Date.now() - started
+  // The time of the frame in which the first boxes are there.
+  const opened = await page
+    .waitForFunction(() => {
+      const label = document.querySelector('[data-graph]')?.getAttribute('aria-label') ?? ''
+      const clicked = performance.getEntriesByName('clicked')[0]?.startTime ?? 0
+      return /10,002 nodes.*drawn as [1-9]/.test(label) && performance.now() - clicked
+    })
+    .then((found) => found.jsonValue() as Promise<number>)
   await picture(page, 'inspect-tangle')
   // Twice what is asked for: the machines that tests run on are busy.
   expect(opened).toBeLessThan(6000)
@@ -186,7 +220,9 @@ test('10,000 nodes open within 3 s and stay fluid', async ({ page }) => {
   const times = await page.evaluate(() => (window as unknown as { times: number[] }).times.sort((a, b) => a - b))
   const p95 = times[Math.floor(0.95 * times.length)] ?? 0
   test.info().annotations.push({ type: 'measured', description: `opened in ${opened} ms, interaction p95 ${p95} ms` })
-  process.stdout.write(`10,000 nodes: opened in ${opened} ms, p95 of ${times.length} slow events ${p95} ms\n`)
+  process.stdout.write(
+    `10,000 nodes: opened in ${Math.round(opened)} ms, p95 of ${times.length} slow events ${p95} ms\n`,
+  )
   expect(p95).toBeLessThan(200)
 })
 

@@ -9,7 +9,7 @@ import { openModel } from '../workers/recipes/open.ts'
 import { writeModel } from '../workers/onnx/index.ts'
 
 /*
- * `make-graphs.ts <folder>`: models of three kinds as ONNX files. A convolutional network of the zoo, a transformer of
+ * `make-graphs.ts <folder>`: models of several kinds as ONNX files. Two convolutional networks of the zoo, a transformer of
  * 2,000 nodes whose names have scopes, and 10,000 nodes without any.
  */
 const [folder = '.'] = process.argv.slice(2)
@@ -78,5 +78,6 @@ function tangle(count: number) {
 }
 
 await writeModel(await openModel('shufflenet-v2', 7), join(folder, 'convolutional.onnx'))
+await writeModel(await openModel('lenet-5', 7), join(folder, 'lenet.onnx'))
 await writeModel(modelOf(inferTypes(transformer())), join(folder, 'transformer.onnx'))
 await writeModel(modelOf(inferTypes(tangle(10_000))), join(folder, 'tangle.onnx'))

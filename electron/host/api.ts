@@ -74,7 +74,11 @@ export const handlers: Handlers = {
     return { found: found || upload }
   },
 
-  models: async (host, { project }) => host.project(project).models.list(),
+  models: async (host, { project }) => {
+    const models = host.project(project).models.list()
+    if (models.length > 0) host.inspector.warm()
+    return models
+  },
   renameModel: async (host, { project, model, name }) => {
     const renamed = await host.project(project).writable().models.rename(model, name)
     host.hub.emit({ kind: 'contents', project, what: 'models' })

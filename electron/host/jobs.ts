@@ -79,6 +79,13 @@ export class ServiceWorker {
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
+  /** Starts the process before it is asked anything: a person is about to. */
+  warm(): void {
+    if (this.#closed || this.#worker) return
+    this.#worker = this.#start()
+    this.#rest()
+  }
+
   async call(name: CallName, request: object): Promise<Report> {
     if (this.#closed) throw cancelled()
     clearTimeout(this.#timer)
@@ -88,11 +95,13 @@ export class ServiceWorker {
       return await worker.call(name, request)
     } finally {
       this.#pending--
-      if (this.#pending === 0 && !this.#closed) {
-        this.#timer = setTimeout(() => void this.#stop(), IDLE)
-        this.#timer.unref()
-      }
+      if (this.#pending === 0 && !this.#closed) this.#rest()
     }
+  }
+
+  #rest(): void {
+    this.#timer = setTimeout(() => void this.#stop(), IDLE)
+    this.#timer.unref()
   }
 
   #start(): Worker {

@@ -74,6 +74,7 @@ test('ten thousand nodes without names or repeats become boxes of at most 120 th
   expect(performance.now() - started).toBeLessThan(2000)
   expect(Math.max(...tree.groups.map(({ children }) => children.length))).toBeLessThanOrEqual(120)
   expect(tree.groups[0]?.nodes.length).toBe(10_000)
+  expect(tree.groups.filter(({ kind }) => kind === 'part').map(({ title }) => title)).toContain('1 – 60')
   const open = openAtFirst(tree, 10_000)
   expect(visibleCount(tree, new Set([...open].map((key) => tree.byKey.get(key) ?? 0)))).toBeLessThan(150)
 })

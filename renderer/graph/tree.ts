@@ -157,12 +157,23 @@ function cut(draft: Draft): void {
   while (draft.children.length > MOST) {
     const count = Math.ceil(draft.children.length / PART)
     const size = Math.ceil(draft.children.length / count)
-    draft.children = Array.from({ length: Math.ceil(draft.children.length / size) }, (_, i) => ({
-      title: '',
-      kind: 'part' as const,
-      children: draft.children.slice(i * size, (i + 1) * size),
-    }))
+    draft.children = Array.from({ length: Math.ceil(draft.children.length / size) }, (_, i) => {
+      const children = draft.children.slice(i * size, (i + 1) * size)
+      return { title: stretchOf(children), kind: 'part' as const, children }
+    })
   }
+}
+
+/** Which nodes of the graph a part is made of, counted from 1: `121 – 180`. */
+function stretchOf(children: Draft['children']): string {
+  let [first, last] = [Infinity, -1]
+  const visit = (child: number | Draft): void => {
+    if (typeof child === 'object') return child.children.forEach(visit)
+    first = Math.min(first, child)
+    last = Math.max(last, child)
+  }
+  children.forEach(visit)
+  return `${first + 1} – ${last + 1}`
 }
 
 function numbered(root: Draft, count: number): GroupTree {

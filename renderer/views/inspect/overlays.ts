@@ -158,7 +158,7 @@ export function groupsOverlay(
   const byRow = new Map<number, CouplingGroup[]>()
   for (const group of shown) for (const row of group.nodes) byRow.set(row, [...(byRow.get(row) ?? []), group])
   const name = ({ id, name: made }: CouplingGroup) => `${words.phrase('group', { value: String(id) })} ${made}`
-  const most = 8
+  const most = 5
   return {
     title: words.title,
     legend: [

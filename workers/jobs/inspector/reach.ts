@@ -10,6 +10,7 @@ import { layerWeights } from '../../passes/layer-weights.ts'
 import { analyse } from '../../passes/prune/analysis.ts'
 import { groupsOf, type Groups } from '../../passes/prune/groups.ts'
 import { groupFacts } from '../../passes/prune/print.ts'
+import { pages, words, type MethodId } from '../../recipes/help/index.ts'
 import { steps } from '../../recipes/registry.ts'
 import type { StepDescription } from '../../recipes/step.ts'
 import { trainability } from '../../train/source.ts'
@@ -86,7 +87,7 @@ function reachOf(step: StepDescription, subject: Subject, places: Places): Metho
   for (const { node, reason } of value?.refused ?? []) byReason.set(reason, [...(byReason.get(reason) ?? []), node])
   return {
     step: step.id,
-    title: step.title,
+    title: pages[step.id as MethodId]?.title ?? words(step.title, step.title),
     family: step.family,
     touches: places.of(value?.touches ?? []),
     refused: [...byReason].map(([reason, nodes]) => ({ reason, nodes: places.of(nodes) })),

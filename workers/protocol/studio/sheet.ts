@@ -1,4 +1,5 @@
 import type { WireError } from '../worker.ts'
+import type { Words } from './recipe.ts'
 
 /*
  * A model as the screens show it. Large models have tens of thousands of nodes, so what there is one of per node comes
@@ -152,7 +153,7 @@ export interface WeightNoise {
 /** What one method can do with a model. */
 export interface MethodReach {
   readonly step: string
-  readonly title: string
+  readonly title: Words
   readonly family: string
   readonly touches: Uint32Array
   /** Nodes that it cannot touch, by reason. */
