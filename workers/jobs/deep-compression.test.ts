@@ -8,6 +8,7 @@ import { readModel } from '../onnx/index.ts'
 import { unpack, type PackReport } from '../pack/index.ts'
 import { layerWeights } from '../passes/layer-weights.ts'
 import type { CallName, Report } from '../protocol/worker.ts'
+import { ClusterReport, Stage as StageSchema } from '../protocol/files/methods.ts'
 import type { Stage } from './measure-stage.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-dc-'))
@@ -55,6 +56,12 @@ test('prunes, shares and packs LeNet-300-100: zeros stay, values repeat, the con
   expect(packed?.bytes).toBe(container.length)
   expect(packed?.ratio).toBeGreaterThan(36)
 
+  const shared = (report['steps'] as unknown[])[2]
+  for (const { codebook, clusters, nonZeros } of ClusterReport.parse(shared).layers) {
+    expect(codebook.values.length).toBeLessThanOrEqual(clusters)
+    expect(codebook.counts.reduce((sum, n) => sum + n, 0)).toBe(nonZeros)
+  }
+  for (const stage of report['stages'] as unknown[]) StageSchema.parse(stage)
   const stages = report['stages'] as readonly Stage[]
   expect(stages.map((s) => s.step)).toEqual(['input', 'prune-retrain', 'prune-retrain', 'cluster', 'pack'])
   expect(stages[0]?.accuracy).toBe(base['accuracy'])

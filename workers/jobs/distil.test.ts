@@ -14,6 +14,7 @@ import {
   type Report,
   type RunEvent,
 } from '../protocol/worker.ts'
+import { Agreement } from '../protocol/files/methods.ts'
 import { buildZoo } from '../zoo/index.ts'
 import { runRecipe } from './run.ts'
 import { pairingCall, studentsCall } from './student.ts'
@@ -86,6 +87,7 @@ describe('losses', () => {
     const { report, step, events } = await run(name, { ...distil, losses })
     expect(report['accuracy']).toBeGreaterThan(0.6)
     expect((await weightsOf(name)).filter((weight) => weight.startsWith('distil.'))).toEqual([])
+    expect(Agreement.parse(step['agreement']).disagreements.length).toBeGreaterThan(0)
     expect(step['agreement']).toMatchObject({ n: 10_000 })
     const { before, after } = step['agreement'] as { before: number; after: number }
     expect(after).toBeGreaterThan(before + 0.3)

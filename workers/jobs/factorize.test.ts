@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { Worker } from '../../electron/host/worker.ts'
+import { FactorizeReport } from '../protocol/files/methods.ts'
 import { readModel } from '../onnx/index.ts'
 import type { CallName, Report } from '../protocol/worker.ts'
 
@@ -27,6 +28,14 @@ test('factorizes a bare model within a budget, and measures what it wrote', asyn
   // Biases are no part of the budget.
   expect(report['params']).toBeLessThan(0.3 * 72_000)
   expect(report['latency']).toHaveProperty('medianMs')
+  const { layers } = FactorizeReport.parse(report['factorization'])
+  const curves = layers.flatMap((layer) => layer.curves ?? [])
+  expect(curves.length).toBeGreaterThan(0)
+  for (const { ranks, errors } of curves) {
+    expect([ranks[0], errors.at(-1)]).toEqual([0, 0])
+    expect(errors[0]).toBeCloseTo(1, 12)
+    expect(errors.every((e, i) => i === 0 || e <= (errors[i - 1] as number))).toBe(true)
+  }
 })
 
 test('ranks that no layer has are a usage error of the step', async () => {

@@ -45,6 +45,8 @@ interface LayerRow {
   readonly layer: string
   readonly op: string
   readonly type: string
+  /** Of a weight. */
+  readonly bits: number
   readonly range?: readonly [number, number]
   readonly sqnr?: number
   readonly floatMs?: number
@@ -298,6 +300,7 @@ function rowsOf(
     return {
       layer,
       op,
+      bits: Number(/\d+/.exec(weightType ?? 'int8')?.[0]),
       type: weightType === undefined ? 'int8' : `${weightType}${(scales ?? 1) > 1 ? ' per channel' : ''}`,
       ...(output ? { range: [output.min, output.max] as const } : {}),
       ...(ratio === undefined ? {} : { sqnr: ratio }),

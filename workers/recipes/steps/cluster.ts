@@ -35,12 +35,25 @@ async function run(context: StepContext, options: ClusterOptions): Promise<StepR
     shared,
   )
   const { graph: trained, ...report } = await retrain(context, held.graph, options, { preprocessing })
-  const graph = options.form === 'gather' ? trained : settle({ graph: trained, held: held.held })
+  const settled = settle({ graph: trained, held: held.held })
+  const graph = options.form === 'gather' ? trained : settled
+  const values = new Map(layerWeights(settled).map(({ name, tensor }) => [name, arrayOf(tensor) as Float32Array]))
   return {
     model: withPreprocessing({ ...model, graph }, preprocessing),
-    report: { ...report, layers },
+    report: {
+      ...report,
+      layers: layers.map((l) => ({ ...l, codebook: codebookOf(values.get(l.name) ?? new Float32Array()) })),
+    },
     stopped: report.stopped,
   }
+}
+
+/** The values that weights share, rising, and how many have each. */
+function codebookOf(weights: Float32Array): { values: number[]; counts: number[] } {
+  const counts = new Map<number, number>()
+  for (const w of weights) if (w !== 0) counts.set(w, (counts.get(w) ?? 0) + 1)
+  const values = [...counts.keys()].sort((a, b) => a - b)
+  return { values, counts: values.map((value) => counts.get(value) ?? 0) }
 }
 
 interface SharedLayer {

@@ -4,7 +4,13 @@ import type { Model } from '../../graph/graph.ts'
 import { latencyOf } from '../../measure/latency.ts'
 import { outputMoments } from '../../measure/second-moments.ts'
 import { inferTypes } from '../../ops/infer.ts'
-import { factorize as factorizeGraph, wantsMoments, type FactorizeOptions } from '../../passes/factorize/factorize.ts'
+import { rankCurves } from '../../passes/factorize/curves.ts'
+import {
+  factorize as factorizeGraph,
+  wantsMoments,
+  type FactorizeOptions,
+  type FactorizeReport,
+} from '../../passes/factorize/factorize.ts'
 import { methodIds } from '../../passes/factorize/methods.ts'
 import { layerWeights } from '../../passes/layer-weights.ts'
 import { AlambicError } from '../../protocol/errors.ts'
@@ -74,12 +80,23 @@ export function factorizeModel(model: Model, options: FactorizeStepOptions) {
       fix: 'Use it as a step of a recipe (compress), with --data.',
     })
   }
-  return factorized(model, { ...options, rank })
+  const result = factorized(model, { ...options, rank })
+  return { ...result, report: withCurves(model, result.report) }
 }
 
 function factorized(model: Model, options: FactorizeOptions) {
   const { graph, report } = factorizeGraph(model.graph, options)
   return { model: { ...model, graph }, report }
+}
+
+/** The report with what each layer would lose at other ranks. */
+function withCurves<Report extends FactorizeReport>(model: Model, report: Report) {
+  const curves = rankCurves(model.graph, report.layers)
+  const layers = report.layers.map((layer) => {
+    const own = curves.get(layer.name)
+    return own ? { ...layer, curves: own } : layer
+  })
+  return { ...report, layers }
 }
 
 async function run(context: StepContext, options: FactorizeStepOptions): Promise<StepResult> {
@@ -92,7 +109,7 @@ async function run(context: StepContext, options: FactorizeStepOptions): Promise
       ? await withinLatency(context, given, rank.latency)
       : { ...factorized(model, { ...given, rank }), measured: {} }
   if (!result.report.modified) journal.event('note', { text: 'No layer was factorized; the report says why.' })
-  return { model: result.model, report: { ...result.report, ...result.measured } }
+  return { model: result.model, report: { ...withCurves(model, result.report), ...result.measured } }
 }
 
 /** What layers put out on samples, for the methods that can make use of it. */

@@ -5,6 +5,7 @@ import { ortCpu } from '../../executors/ort/executor.ts'
 import { modelOf, type Model } from '../../graph/graph.ts'
 import { f32 } from '../../graph/tensor.ts'
 import { parse } from '../../graph/parse.ts'
+import { QuantizeReport } from '../../protocol/files/methods.ts'
 import { withNoise } from '../../testing/noise.ts'
 import { blobs, stepContext } from '../../testing/step-context.ts'
 import { adaround } from './adaround.ts'
@@ -56,6 +57,10 @@ describe('the quantize step', () => {
   test('static: nothing is left in float, accuracy stays, noise is told per layer', async () => {
     const { result, report } = await run({})
     expect(report['fused']).toMatchObject({ float: 0 })
+    for (const { range, bits } of QuantizeReport.parse(report).layers ?? []) {
+      expect(bits).toBe(8)
+      expect((range?.[1] ?? 1) - (range?.[0] ?? 0)).toBeGreaterThan(0)
+    }
     expect((report['layers'] as { layer: string; sqnr?: number }[]).map((l) => l.layer)).toEqual(['c', 'e', 'fc'])
     for (const { sqnr } of (report['layers'] as { sqnr?: number }[]).slice(0, 2)) expect(sqnr).toBeGreaterThan(25)
     expect(report['sqnr']).toBeGreaterThan(25)

@@ -1,0 +1,94 @@
+import { z } from 'zod'
+
+/*
+ * What methods measure on the way, as the reports of steps in `run.json` (`steps[i].report`) hold it: everything that a
+ * chart of a run is drawn from.
+ */
+
+/** How much of a layer is lost at each rank: one curve for each rank that its method has. */
+export const RankCurve = z.object({
+  /** Ranks that were looked at, rising; the last loses nothing. */
+  ranks: z.array(z.number().int()),
+  /** √(Σ_{i>r} σ_i² / Σ σ_i²) at each, 0 to 1. */
+  errors: z.array(z.number()),
+})
+export type RankCurve = z.infer<typeof RankCurve>
+
+const Change = z.object({ before: z.number(), after: z.number() })
+
+/** A layer of the step `factorize`: what became of it, or why it stayed. */
+export const FactorizedLayer = z.object({
+  name: z.string(),
+  node: z.string(),
+  method: z.string().optional(),
+  ranks: z.array(z.number().int()).optional(),
+  params: Change.optional(),
+  macs: Change.optional(),
+  /** ‖W − Ŵ‖ / ‖W‖, or of the outputs on data. */
+  error: z.number().optional(),
+  note: z.string().optional(),
+  skipped: z.string().optional(),
+  /** Absent for methods without singular values and for layers too large to look at every rank. */
+  curves: z.array(RankCurve).optional(),
+})
+
+export const FactorizeReport = z.object({ layers: z.array(FactorizedLayer) })
+
+/** A layer of the step `cluster`. */
+export const SharedLayer = z.object({
+  name: z.string(),
+  elements: z.number().int(),
+  nonZeros: z.number().int(),
+  clusters: z.number().int(),
+  /** Root of the mean squared change of the weights that are not zero, before training. */
+  rmse: z.number(),
+  /** The shared values after training, rising, and how many weights have each; zeros are not among them. */
+  codebook: z.object({ values: z.array(z.number()), counts: z.array(z.number().int()) }),
+})
+
+export const ClusterReport = z.object({ layers: z.array(SharedLayer) })
+
+/** A layer of the step `quantize --mode static`. */
+export const QuantizedLayer = z.object({
+  layer: z.string(),
+  op: z.string(),
+  /** How its weights are stored, in words: `i8 per channel`. */
+  type: z.string(),
+  /** Of a weight. */
+  bits: z.number().int(),
+  /** Of what it puts out, as calibration clipped it. */
+  range: z.tuple([z.number(), z.number()]).optional(),
+  /** With this layer alone quantized, in decibels. */
+  sqnr: z.number().nullable().optional(),
+  floatMs: z.number().optional(),
+  int8Ms: z.number().optional(),
+})
+
+export const QuantizeReport = z.object({ mode: z.string(), layers: z.array(QuantizedLayer).optional() })
+
+/** How teacher and student of the step `distil` agree; every prediction of a sequence counts. */
+export const Agreement = z.object({
+  before: z.number(),
+  after: z.number(),
+  /** Binomial standard error of `after`. */
+  error: z.number(),
+  n: z.number().int(),
+  /** The first samples of the split on which they differ after training, with both classes. */
+  disagreements: z.array(z.object({ sample: z.number().int(), teacher: z.number().int(), student: z.number().int() })),
+  /** Row: the teacher's class; column: the student's. */
+  confusion: z.array(z.array(z.number().int())).optional(),
+})
+
+/** A model on its way through a recipe (`stages` of the result): the size waterfall, and costs against accuracy. */
+export const Stage = z.object({
+  step: z.string(),
+  sha256: z.string(),
+  params: z.number(),
+  macs: z.number().optional(),
+  bytes: z.number(),
+  packedBytes: z.number().optional(),
+  medianMs: z.number(),
+  minMs: z.number(),
+  accuracy: z.number().optional(),
+  accuracyError: z.number().optional(),
+})
