@@ -48,6 +48,18 @@ const cells = (
 const bars = (x: number, y: number, step: number, heights: readonly number[], tone: (height: number) => Tone) =>
   heights.map((height, i) => box(x + i * step, y - height, step - 8, height, tone(height)))
 const axes = path('M30 12V140H460', 'line')
+/** The curve `M40 132C170 124 230 30 450 24`, and the same in steps of a height. */
+const CURVE = 'M40 132C170 124 230 30 450 24'
+function rounded(height: number): string {
+  const at = (t: number, [a, b, c, d]: readonly [number, number, number, number]) =>
+    (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t * t * c + t ** 3 * d
+  let d = 'M40 132'
+  for (const t of range(60, (i) => (i + 1) / 60)) {
+    const y = 132 - Math.round((132 - at(t, [132, 124, 30, 24])) / height) * height
+    d += `H${at(t, [40, 170, 230, 450]).toFixed(1)}V${y}`
+  }
+  return d
+}
 const stairs = (x: number, y: number, width: number, steps: number, rise: number) =>
   `M${x} ${y}${range(steps, () => `h${width / steps}v${-rise / steps}`).join('')}`
 /** Which of some weights are zero: about half of them, scattered. */
@@ -123,7 +135,7 @@ export const pictures: Readonly<Record<string, readonly Shape[]>> = {
     ...range(16, (i) => box(240 + i * 13, 70, i % 3 === 0 ? 9 : 5, 22, i % 2 === 0 ? 'info' : 'good')),
     path('M232 60H456V102H232Z', 'line'),
   ],
-  quantize: [axes, path('M40 132C170 124 230 30 450 24', 'weak'), path(stairs(40, 132, 410, 8, 108), 'strong')],
+  quantize: [axes, path(CURVE, 'weak'), path(rounded(18), 'strong')],
   qat: [
     axes,
     path(stairs(40, 132, 410, 6, 108), 'weak'),

@@ -22,8 +22,8 @@ export const quantization = {
         '只需几百个样本且无需标签，立即缩小四倍。',
       ),
       words(
-        'Processors with VNNI, or phones: int8 is two to four times as fast.',
-        '带 VNNI 的处理器或手机：int8 快二到四倍。',
+        'Processors with VNNI, or phones: int8 is often about twice as fast.',
+        '带 VNNI 的处理器或手机：int8 往往快一倍左右。',
       ),
     ],
     not: [
