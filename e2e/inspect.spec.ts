@@ -233,6 +233,7 @@ for (const [theme, language] of [
   ['dark', 'zh-CN'],
 ] as const) {
   test(`the inspector breaks no accessibility rule: ${theme}, ${language}`, async ({ page }) => {
+    test.setTimeout(120_000)
     await open(page, 'convolutional')
     const address = page.url()
     await page.goto(address.replace(/#.*/, '#/settings'))
