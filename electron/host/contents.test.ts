@@ -145,6 +145,19 @@ describe('what is dropped', () => {
   })
 })
 
+describe('a project that changes', () => {
+  test('keeps every change, whatever is read from the disk before it is written', async () => {
+    const { name } = project.file
+    const changes = [project.change({ name: 'first' }), project.change({ sample: false })]
+    project.rescan()
+    expect(project.file.name).toBe('first')
+    await Promise.all(changes)
+    project.rescan()
+    expect(project.file.name).toBe('first')
+    await project.change({ name })
+  })
+})
+
 describe('a run that is looked at', () => {
   test('shows samples with what the student says of them', async () => {
     const report = await handlers.samples(studio.host, { run: run.key, job: 'a', count: 4, offset: 10 })

@@ -47,6 +47,9 @@ export class ProjectFolder {
   holder: Holder | undefined
   #lock: ProjectLock | undefined
   #bytes = 0
+  /** Changes are written one after the other; until all are, what is on the disk is older than `file`. */
+  #saved: Promise<void> = Promise.resolve()
+  #unsaved = 0
   /** Runs that cannot be read, by folder name. */
   readonly damaged = new Map<string, WireError>()
 
@@ -114,13 +117,21 @@ export class ProjectFolder {
 
   async change(change: Partial<ProjectFile>): Promise<void> {
     this.writable()
-    this.file = { ...this.file, ...change }
-    await replaceJson(join(this.path, PROJECT_FILE), this.file)
+    const file = { ...this.file, ...change }
+    this.file = file
+    const saved = this.#saved.then(() => replaceJson(join(this.path, PROJECT_FILE), file))
+    this.#saved = saved.catch(() => undefined)
+    this.#unsaved++
+    try {
+      await saved
+    } finally {
+      this.#unsaved--
+    }
   }
 
   /** Reads again what is on the disk; answers the runs that came and went. */
   rescan(): { readonly added: readonly RunEntry[]; readonly gone: readonly RunKey[] } {
-    this.file = readProjectFile(this.path)
+    if (this.#unsaved === 0) this.file = readProjectFile(this.path)
     const folder = join(this.path, 'runs')
     const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^[a-z0-9][a-z0-9-]{0,63}$/.test(name)) : []
     const added = names.flatMap((name) => this.#addRun(name))
