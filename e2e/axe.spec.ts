@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
-import { expect, picture, startStudio, test, type Studio } from './studio.ts'
+import { expect, openStudio, picture, startStudio, type Studio, test } from './studio.ts'
 
 /** Accessibility and looks of every screen, in both themes and both languages. */
 test.describe.configure({ mode: 'serial' })
@@ -10,7 +10,7 @@ test.beforeAll(async ({ browser }) => {
   studio = await startStudio('yes')
   // Paused, the run shows all that it shows while it goes, and leaves the processor to the tests.
   const page = await browser.newPage()
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.getByRole('img', { name: /^Loss: loss: last/ }).waitFor({ timeout: 60_000 })
   await page.getByRole('button', { name: 'Pause', exact: true }).click()
   await page.getByRole('button', { name: 'Resume', exact: true }).waitFor({ timeout: 30_000 })
@@ -79,7 +79,7 @@ for (const [theme, language] of [
 ] as const) {
   test(`no screen breaks an accessibility rule: ${theme}, ${language}`, async ({ page }) => {
     test.setTimeout(120_000)
-    await page.goto(studio.address)
+    await openStudio(page, studio)
     await expect(page).toHaveURL(/#\/runs\/[^/]+/)
     const run = /#\/runs\/([^/]+)/.exec(page.url())?.[1] ?? ''
     await page.evaluate(() => (window.location.hash = '#/settings'))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { alambic, modelsOf } from './cli.ts'
-import { expect, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
+import { expect, openStudio, picture, startStudio, type Studio, test, watchConsole } from './studio.ts'
 
 /** Real runs held against each other: numbers, layers, answers, and a report that opens without a network. */
 test.describe.configure({ mode: 'serial' })
@@ -26,7 +26,7 @@ test.afterAll(async () => {
 /** A first launch goes to its newest run by itself, once that is known: so a screen is gone to until it is there. */
 async function go(page: Page, screen: 'compare' | 'settings'): Promise<void> {
   const there = { compare: 'main .table, main .empty', settings: '#set-language' }[screen]
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await expect(async () => {
     await page.evaluate((to) => (window.location.hash = `#/${to}`), screen)
     await expect(page.locator(there)).toBeVisible({ timeout: 1000 })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
-import { expect, picture, startStudio, test, type Studio } from './studio.ts'
+import { expect, openStudio, picture, startStudio, type Studio, test } from './studio.ts'
 
 /** The Devices page: a card for every engine, with the reason where it does not compute, and a self-test that stays. */
 let studio: Studio
@@ -22,7 +22,7 @@ test.afterAll(async () => {
 
 test('every engine says whether it computes here, and what was measured', async ({ page }) => {
   test.setTimeout(120_000)
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.locator('main h1').first().waitFor()
   await page.evaluate(() => (window.location.hash = '#/devices'))
   const cards = page.locator('.devices > li')

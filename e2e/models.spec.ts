@@ -6,7 +6,7 @@ import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { unzipSync } from 'fflate'
 import { alambic, modelsOf } from './cli.ts'
-import { expect, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
+import { expect, openStudio, picture, startStudio, type Studio, test, watchConsole } from './studio.ts'
 
 /** Versions of a model, and exports that were proven to work. */
 test.describe.configure({ mode: 'serial' })
@@ -28,7 +28,7 @@ test.afterAll(async () => {
 /** A first launch goes to its newest run by itself, once that is known: so a screen is gone to until it is there. */
 async function go(page: Page, screen: 'models' | 'settings'): Promise<void> {
   const there = { models: 'main table', settings: '#set-language' }[screen]
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await expect(async () => {
     await page.evaluate((to) => (window.location.hash = `#/${to}`), screen)
     await expect(page.locator(there).first()).toBeVisible({ timeout: 1000 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { drop, makeFiles } from './files.ts'
-import { expect, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
+import { expect, openStudio, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
 
 /** The recipe builder: composed by mouse and by keys, as forms and as text, run on real data to its end. */
 test.describe.configure({ mode: 'serial' })
@@ -41,7 +41,7 @@ const set = async (page: Page, label: string | RegExp, value: string) => {
 
 test('a template becomes a recipe, and is composed by mouse', async ({ page }) => {
   const problems = watchConsole(page)
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.getByRole('link', { name: 'Recipes' }).click()
   await expect(page.getByText('No recipe of your own yet')).toBeVisible()
   await picture(page, 'recipes-empty')
@@ -79,7 +79,7 @@ test('a template becomes a recipe, and is composed by mouse', async ({ page }) =
 })
 
 test('text and forms are one recipe; a slip is told by its line', async ({ page }) => {
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.goto(address)
   await page.getByRole('tab', { name: 'YAML' }).click()
   const text = page.getByLabel('The recipe as YAML')
@@ -100,7 +100,7 @@ test('text and forms are one recipe; a slip is told by its line', async ({ page 
 })
 
 test('an invalid field is found, led to and mended', async ({ page }) => {
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.goto(address)
   await page.locator('.step').nth(1).click()
   await set(page, 'Epochs', '-2')
@@ -119,7 +119,7 @@ test('an invalid field is found, led to and mended', async ({ page }) => {
 
 test('composed by keys alone, then run to its end on MNIST', async ({ page }) => {
   test.setTimeout(240_000)
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.keyboard.press('Alt+2')
   await page.getByRole('button', { name: 'New recipe' }).focus()
   await page.keyboard.press('Enter')
@@ -160,7 +160,7 @@ test('composed by keys alone, then run to its end on MNIST', async ({ page }) =>
 
 test('a model that is no better than guessing does not start unawares; a sweep is many runs', async ({ page }) => {
   test.setTimeout(120_000)
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.goto(address)
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   await drop(page, [files.model])
@@ -198,7 +198,7 @@ test('a model that is no better than guessing does not start unawares; a sweep i
 })
 
 test('a recipe is deleted, and comes back', async ({ page }) => {
-  await page.goto(studio.address)
+  await openStudio(page, studio)
   await page.keyboard.press('Alt+2')
   const row = page.getByRole('row', { name: /My recipe/ })
   await expect(row).toBeVisible()
@@ -219,7 +219,7 @@ for (const [theme, language] of [
 ] as const) {
   test(`recipes and help break no accessibility rule: ${theme}, ${language}`, async ({ page }) => {
     test.setTimeout(120_000)
-    await page.goto(studio.address)
+    await openStudio(page, studio)
     await page.evaluate(() => (window.location.hash = '#/settings'))
     await page.locator('#set-language').selectOption(language)
     await page.locator('#set-theme').selectOption(theme)

@@ -80,6 +80,12 @@ async function launch(home: string, sample: string, port: string): Promise<{ chi
   return { child, address }
 }
 
+/** Opens the first screen; until it is there the router does not hear of another address. */
+export async function openStudio(page: Page, studio: Studio): Promise<void> {
+  await page.goto(studio.address)
+  await expect(page.locator('main > *').first()).toBeVisible()
+}
+
 /** Messages of the page that a person would find in its console: none is right. */
 export function watchConsole(page: Page): readonly string[] {
   const problems: string[] = []
