@@ -52,7 +52,10 @@ export async function makeFiles(): Promise<{
 export async function drop(page: Page, paths: readonly string[]): Promise<void> {
   const session = await page.context().newCDPSession(page)
   const data = { items: [], files: [...paths], dragOperationsMask: 1 }
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+  // As over a person's way across the window: a drop before the page has answered to `dragover` is none.
+  for (const type of ['dragEnter', 'dragOver', 'dragOver', 'drop'] as const) {
     await session.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data })
+    await page.waitForTimeout(100)
+  }
   await session.detach()
 }

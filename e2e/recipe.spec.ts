@@ -115,6 +115,7 @@ test('an invalid field is found, led to and mended', async ({ page }) => {
   await page.keyboard.press('Control+z')
   await expect(epochs).toHaveValue('5')
   await expect(page.getByText('Nothing speaks against it.').first()).toBeVisible()
+  await saved(page)
 })
 
 test('composed by keys alone, then run to its end on MNIST', async ({ page }) => {
