@@ -1,4 +1,5 @@
 import type { Report } from '../../workers/protocol/worker.ts'
+import { numberOf } from './values.ts'
 
 /** What was measured of a model, from a report with the keys of `compress --json`. */
 export interface Measured {
@@ -10,8 +11,6 @@ export interface Measured {
   readonly macs?: number | undefined
   readonly latencyMs?: number | undefined
 }
-
-const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
 
 /** Reads a report; undefined when there is none. A key that is missing or no number is left out. */
 export function measured(report: Report | undefined): Measured | undefined {

@@ -1,4 +1,5 @@
 import type { Report } from '../../../workers/protocol/worker.ts'
+import { textOf } from '../../format/values.ts'
 import type { Item } from './items.ts'
 
 /** What must be the same for two numbers to be comparable. */
@@ -17,9 +18,6 @@ export interface Fairness {
   readonly fair: boolean
   readonly conditions: readonly Condition[]
 }
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 
 const readers: Readonly<Record<ConditionId, (measured: Report) => string | undefined>> = {
   data: (m) => textOf(provenance(m)['dataHash']),

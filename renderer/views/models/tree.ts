@@ -1,5 +1,6 @@
 import type { ModelInfo } from '../../../workers/protocol/studio.ts'
 import type { Report } from '../../../workers/protocol/worker.ts'
+import { numberOf } from '../../format/values.ts'
 
 /** A step between a model and what was made of it, as the run measured it. */
 export interface StepRow {
@@ -23,8 +24,6 @@ export interface ModelRow {
 }
 
 export type TreeRow = StepRow | ModelRow
-
-const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
 
 /**
  * Models below what they were made from, oldest first, with the measured steps of the recipe between a model and its

@@ -1,5 +1,6 @@
+import type { PairedComparison } from '../../protocol/studio/compare.ts'
 import type { Evaluation } from '../accuracy.ts'
-import { pairedComparison, type PairedComparison } from './paired.ts'
+import { pairedComparison } from './paired.ts'
 
 /** One set of layers that was tried in float. */
 export interface Attempt extends PairedComparison {

@@ -1,18 +1,5 @@
+import type { PairedComparison } from '../../protocol/studio/compare.ts'
 import type { Evaluation } from '../accuracy.ts'
-
-/** How two models differ on the same samples. */
-export interface PairedComparison {
-  readonly n: number
-  /** Accuracy of the first minus that of the second, 0 to 1. */
-  readonly drop: number
-  /** 95 % confidence interval of the drop. */
-  readonly interval: readonly [number, number]
-  /** Samples that only the first, and only the second, has right. */
-  readonly onlyFirst: number
-  readonly onlySecond: number
-  /** Probability of a difference this large if there were none (McNemar 1947, exact binomial, two-sided). */
-  readonly p: number
-}
 
 /** Compares predictions sample by sample: far more telling than two accuracies apart. */
 export function pairedComparison(first: Evaluation, second: Evaluation, labels: Int32Array): PairedComparison {

@@ -1,4 +1,5 @@
 import { nodeLabel } from '../../graph/graph.ts'
+import type { GroupFacts } from '../../protocol/studio/sheet.ts'
 import type { Role } from '../../ops/coupling/call.ts'
 import type { Barrier, Group, Groups, Member } from './groups.ts'
 
@@ -12,20 +13,6 @@ const roleWords: Readonly<Record<Role, string>> = {
   statistic: 'running statistic',
   recurrent: 'last state',
   operand: 'operand',
-}
-
-/** A group as data: what `inspect --groups --json` and the studio show. */
-export interface GroupFacts {
-  readonly id: number
-  readonly name: string
-  readonly units: number
-  readonly members: readonly {
-    readonly tensor: string
-    readonly axis: number
-    readonly indices: number
-    readonly use: string
-  }[]
-  readonly because: readonly string[]
 }
 
 export const groupFacts = (group: Group): GroupFacts => ({

@@ -1,5 +1,6 @@
 import type { ExportFormat, Report } from '../worker.ts'
 import type { ModelId, ProjectId, RunKey } from './names.ts'
+import type { SampleImage } from './run.ts'
 
 /** A model anywhere in the studio. */
 export interface ModelPlace {
@@ -23,13 +24,17 @@ export interface RunFields {
   readonly last?: number
 }
 
-/** How two models differ on the same samples (McNemar 1947). Shares from 0 to 1. */
-export interface Paired {
+/** How two models differ on the same samples. Shares from 0 to 1. */
+export interface PairedComparison {
   readonly n: number
+  /** Accuracy of the first minus that of the second. */
   readonly drop: number
+  /** 95 % confidence interval of the drop. */
   readonly interval: readonly [number, number]
+  /** Samples that only the first, and only the second, has right. */
   readonly onlyFirst: number
   readonly onlySecond: number
+  /** Probability of a difference this large if there were none (McNemar 1947, exact binomial, two-sided). */
   readonly p: number
 }
 
@@ -41,7 +46,7 @@ export interface ModelPredictions extends ModelPlace {
   readonly accuracy: number
   readonly error: number
   /** Against the first model. */
-  readonly paired?: Paired
+  readonly paired?: PairedComparison
 }
 
 export interface Predictions {
@@ -56,13 +61,7 @@ export interface Predictions {
 
 export interface Picture {
   readonly index: number
-  readonly image?: {
-    readonly width: number
-    readonly height: number
-    readonly channels: number
-    /** `height × width × channels`, 0–255. */
-    readonly pixels: Uint8Array
-  }
+  readonly image?: SampleImage
 }
 
 /** How a node differs from its counterpart. */

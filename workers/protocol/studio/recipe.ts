@@ -1,4 +1,5 @@
 import type { Report, WireError } from '../worker.ts'
+import type { SampleImage } from './run.ts'
 
 /** The same text in every language of the studio. */
 export interface Words {
@@ -123,19 +124,9 @@ export interface RecipeFileInfo {
 export interface PreviewSample {
   readonly index: number
   readonly label?: string
-  readonly image?: {
-    readonly width: number
-    readonly height: number
-    readonly channels: number
-    readonly pixels: Uint8Array
-  }
+  readonly image?: SampleImage
   /** After preprocessing, spread over 0–255 from the least to the largest value of all samples. */
-  readonly seen?: {
-    readonly width: number
-    readonly height: number
-    readonly channels: number
-    readonly pixels: Uint8Array
-  }
+  readonly seen?: SampleImage
   /** Of the preprocessed values. */
   readonly range: readonly [number, number]
 }

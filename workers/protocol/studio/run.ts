@@ -125,16 +125,19 @@ export interface CheckpointInfo {
   readonly problem?: WireError
 }
 
+/** A sample as a person sees it. */
+export interface SampleImage {
+  readonly width: number
+  readonly height: number
+  readonly channels: number
+  /** `height × width × channels`, 0–255. */
+  readonly pixels: Uint8Array
+}
+
 /** One input with what was said of it. Probabilities are softmax outputs, by class. */
 export interface SamplePrediction {
   readonly index: number
-  readonly image?: {
-    readonly width: number
-    readonly height: number
-    readonly channels: number
-    /** `height × width × channels`, 0–255. */
-    readonly pixels: Uint8Array
-  }
+  readonly image?: SampleImage
   readonly label?: number
   readonly teacher?: Float32Array
   readonly student: Float32Array

@@ -162,12 +162,11 @@ export interface MethodReach {
   readonly problems: readonly string[]
 }
 
-/** Channels that can only be cut together. */
-export interface CouplingGroup {
+/** Channels that can only be cut together, as data: what `inspect --groups --json` and the studio show. */
+export interface GroupFacts {
   readonly id: number
   readonly name: string
   readonly units: number
-  readonly nodes: Uint32Array
   readonly members: readonly {
     readonly tensor: string
     readonly axis: number
@@ -176,6 +175,11 @@ export interface CouplingGroup {
   }[]
   /** One sentence for each join. */
   readonly because: readonly string[]
+}
+
+/** A group with the nodes that it touches. */
+export interface CouplingGroup extends GroupFacts {
+  readonly nodes: Uint32Array
 }
 
 export interface ModelReach {
