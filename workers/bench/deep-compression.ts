@@ -1,62 +1,49 @@
-import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { ortCpu } from '../executors/ort/executor.ts'
-import { runRecipe } from '../jobs/run.ts'
 import type { PackReport } from '../pack/index.ts'
-import { RunRequest, type Report } from '../protocol/worker.ts'
-import { head, machine, row } from './pairs.ts'
-import type { TopicOptions } from './topic.ts'
+import { cellTopic } from './cells.ts'
+import { numberIn, recipeOf } from './recipes.ts'
 
-/** Han, Mao & Dally 2016, arXiv:1510.00149, table 1: error in per cent before and after, kB before and after. */
-const paper = {
+/** Han, Mao & Dally 2016, arXiv:1510.00149, table 1: error in per cent before and after, and times smaller. */
+const paper: Readonly<Record<string, { before: number; after: number; ratio: number; epochs: number }>> = {
   'lenet-300-100': { before: 1.64, after: 1.58, ratio: 40, epochs: 30 },
   'lenet-5': { before: 0.8, after: 0.74, ratio: 39, epochs: 12 },
-} as const
-
-const SEEDS = [1, 2, 3]
+}
 
 /**
- * `npm run bench -- deep-compression`: trains both LeNets on MNIST with three seeds, runs the built-in recipe on each,
- * and prints error and ratio beside the paper's. Runs are kept in ALAMBIC_RUNS (a folder) and taken from there when
- * they are finished, or gone on with.
+ * `npm run bench -- deep-compression`: trains both LeNets on MNIST and runs the built-in recipe on each, beside the
+ * paper's numbers. Sizes count everything in the file.
  */
-export async function benchmarkDeepCompression({ wanted }: TopicOptions): Promise<void> {
-  const root = process.env['ALAMBIC_RUNS'] ?? 'deep-compression-runs'
-  mkdirSync(root, { recursive: true })
-  console.log(`${machine()}; MNIST, 10,000 test images; sizes count everything in the file\n`)
-  head('net', 'seed', 'error before', 'error after', 'kB before', 'kB after', 'ratio', 'paper: error', 'paper: ratio')
-  for (const [net, published] of Object.entries(paper)) {
-    if (wanted.length > 0 && !wanted.includes(net)) continue
-    for (const seed of SEEDS) {
-      const augmentation = { padCrop: { pad: 2 } }
-      const train = { step: 'train', epochs: published.epochs, validation: 0, augmentation }
-      const base = await run(join(root, `${net}-${seed}`), net, { alambic: 1, name: 'base', steps: [train] }, seed)
-      const small = await run(join(root, `${net}-${seed}-small`), String(base['output']), 'deep-compression', seed)
-      const packed = (small['steps'] as readonly { packed?: PackReport }[]).at(-1)?.packed
-      const error = (report: Report) => `${(100 - 100 * (report['accuracy'] as number)).toFixed(2)} %`
-      row(
-        net,
-        String(seed),
-        error(base),
-        error(small),
-        ((packed?.rawBytes ?? NaN) / 1000).toFixed(0),
-        ((packed?.bytes ?? NaN) / 1000).toFixed(1),
-        `${packed?.ratio.toFixed(1)}×`,
-        `${published.before} → ${published.after} %`,
-        `${published.ratio}×`,
-      )
+export const benchmarkDeepCompression = cellTopic({
+  name: 'deep-compression',
+  methods: Object.keys(paper),
+  seeds: [1, 2, 3],
+  sizes: {},
+  columns: [
+    { title: 'error before, %', of: 'before' },
+    { title: 'error after, %', of: 'after' },
+    { title: 'kB before', of: 'rawKilobytes', as: 0 },
+    { title: 'kB after', of: 'kilobytes', as: 1 },
+    { title: 'ratio', of: 'ratio', as: '1×' },
+    { title: 'paper: error before, %', of: 'paperBefore' },
+    { title: 'after, %', of: 'paperAfter' },
+    { title: 'ratio', of: 'paperRatio', as: '0×' },
+  ],
+  make: async (net, { run }) => {
+    const published = paper[net] as (typeof paper)[string]
+    const augmentation = { padCrop: { pad: 2 } }
+    const step = { step: 'train', epochs: published.epochs, validation: 0, augmentation }
+    const base = await run({ recipe: recipeOf(step), model: net, data: 'mnist' })
+    const small = await run({ recipe: 'deep-compression', model: String(base['output']), data: 'mnist' })
+    const packed = (small['steps'] as readonly { packed?: PackReport }[]).at(-1)?.packed
+    if (!packed) throw new Error('the last step of the recipe did not pack')
+    return {
+      before: 1 - numberIn(base, 'accuracy'),
+      after: 1 - numberIn(small, 'accuracy'),
+      rawKilobytes: packed.rawBytes / 1000,
+      kilobytes: packed.bytes / 1000,
+      ratio: packed.ratio,
+      paperBefore: published.before / 100,
+      paperAfter: published.after / 100,
+      paperRatio: published.ratio,
     }
-  }
-}
-
-function run(folder: string, model: string, recipe: string | Record<string, unknown>, seed: number): Promise<Report> {
-  const resume = existsSync(join(folder, 'run.json'))
-  const output = `${folder}.onnx`
-  const request = RunRequest.parse({ recipe, model, data: 'mnist', folder, output, seed, resume, threads: 1 })
-  return runRecipe(request, {
-    executor: ortCpu,
-    listener: { progress: () => undefined, event: () => undefined },
-    stopping: () => false,
-    leaving: () => undefined,
-  })
-}
+  },
+})

@@ -1,21 +1,11 @@
-import { existsSync, mkdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { ortCpu } from '../executors/ort/executor.ts'
-import type { Report } from '../protocol/worker.ts'
 import { terms } from '../train/distil/terms.ts'
-import { head, machine, row } from './pairs.ts'
-import { percent, recipeOf, runIn, spread } from './recipes.ts'
-import type { Topic } from './topic.ts'
+import { cellTopic } from './cells.ts'
+import { numberIn, recipeOf } from './recipes.ts'
 
-const SEEDS = [1, 2, 3]
 const DATA = ['mnist', 'fashion-mnist']
 /** A tenth of the teacher's width, on few samples: where a teacher has something to add. */
 const student = 'lenet-5@0.1'
-const training = { epochs: 15, batch: 64, lr: 0.003, validation: 0 }
-const LIMIT = 1000
-
-const root = join(tmpdir(), 'alambic-bench-losses')
+const training = { batch: 64, lr: 0.003, validation: 0 }
 
 /** What is compared, by name: the step that makes the student. Every term beside the labels with its own weight. */
 const cases: Readonly<Record<string, object>> = {
@@ -35,43 +25,26 @@ const cases: Readonly<Record<string, object>> = {
   'thin:0.1': { step: 'distil', student: 'thin:0.1' },
 }
 
-const run = (request: object): Promise<Report> => runIn(root, request)
-
-/** LeNet-5, trained once for all cases. */
-async function teacherOf(data: string): Promise<string> {
-  const path = join(root, `${data}.onnx`)
-  if (existsSync(path)) return path
-  const step = { step: 'train', epochs: 3, batch: 64, lr: 0.001, validation: 0 }
-  const report = await run({ recipe: recipeOf(step), model: 'lenet-5', data, limit: 20_000, output: path })
-  console.log(`teacher LeNet-5 on ${data}: ${percent(report['accuracy'] as number)}`)
-  return path
-}
+/** LeNet-5, with the cell's seed, on more samples than the student sees. */
+const teacher = { step: 'train', epochs: 3, batch: 64, lr: 0.001, validation: 0 }
+const TEACHER_SAMPLES = 20_000
 
 /**
  * Every loss and strategy of distillation on the same small student and seeds: test accuracy as mean ± standard
- * deviation. `npm run bench -- losses mnist kd at` takes some of them.
+ * deviation. `npm run bench -- losses mnist/kd mnist/at` takes some of them.
  */
-export const losses: Topic = async ({ wanted }) => {
-  mkdirSync(root, { recursive: true })
-  const chosen = (names: readonly string[]) => {
-    const named = names.filter((name) => wanted.includes(name))
-    return named.length > 0 ? named : names
-  }
-  console.log(machine(ortCpu.runtime))
-  for (const data of chosen(DATA)) {
-    const teacher = await teacherOf(data)
-    console.log(`${student} on ${LIMIT} samples of ${data}, ${training.epochs} epochs, seeds ${SEEDS.join(', ')}\n`)
-    head('', 'accuracy, %')
-    for (const name of chosen(Object.keys(cases))) {
-      const step = { ...training, ...cases[name] }
-      const model = name === 'labels' ? student : teacher
-      const accuracies: number[] = []
-      for (const seed of SEEDS) {
-        const report = await run({ recipe: recipeOf(step), model, data, seed, limit: LIMIT })
-        accuracies.push(report['accuracy'] as number)
-      }
-      row(name, spread(accuracies))
-    }
-    console.log()
-  }
-}
+export const losses = cellTopic({
+  name: 'losses',
+  methods: DATA.flatMap((data) => ['teacher', ...Object.keys(cases)].map((name) => `${data}/${name}`)),
+  seeds: [1, 2, 3],
+  sizes: { epochs: 15, limit: 1000 },
+  columns: [{ title: 'test accuracy, %', of: 'accuracy' }],
+  make: async (method, { run, sizes: { epochs, limit } }) => {
+    const [data = '', name = ''] = method.split('/')
+    const step = { ...training, epochs, ...cases[name] }
+    const taught = () => run({ recipe: recipeOf(teacher), model: 'lenet-5', data, limit: TEACHER_SAMPLES })
+    const model = name === 'labels' ? student : name === 'teacher' ? undefined : String((await taught())['output'])
+    const report = model === undefined ? await taught() : await run({ recipe: recipeOf(step), model, data, limit })
+    return { accuracy: numberIn(report, 'accuracy') }
+  },
+})

@@ -1,32 +1,47 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { ortCpu } from '../executors/ort/executor.ts'
+import { existsSync, mkdirSync } from 'node:fs'
+import { isAbsolute, join, relative } from 'node:path'
+import type { Executor } from '../executors/executor.ts'
 import { runRecipe } from '../jobs/run.ts'
+import { sha256 } from '../protocol/files/durable.ts'
 import { RunRequest, type Report } from '../protocol/worker.ts'
 
-/** Runs a recipe in a folder that goes afterwards. */
-export async function runIn(root: string, request: object): Promise<Report> {
+export interface BenchRun {
+  readonly recipe: object | string
+  readonly model: string
+  readonly data: string
+  readonly seed?: number
+  readonly limit?: number
+}
+
+/**
+ * Runs a recipe in a folder that is named after its request: the same request goes on where it was interrupted, or gives
+ * what it gave, on whatever it was computed. The resulting model is the run's `model.onnx`.
+ */
+export async function runIn(
+  root: string,
+  request: BenchRun,
+  { executor, threads }: { readonly executor: Executor; readonly threads?: number },
+): Promise<Report> {
   mkdirSync(root, { recursive: true })
-  const folder = mkdtempSync(join(root, 'run-'))
-  try {
-    return await runRecipe(RunRequest.parse({ ...request, folder: join(folder, 'run') }), {
-      executor: ortCpu,
-      listener: { progress: () => undefined, event: () => undefined },
-      stopping: () => false,
-      leaving: () => undefined,
-    })
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  // The folder may move to another machine.
+  const model = isAbsolute(request.model) ? relative(root, request.model) : request.model
+  const folder = join(root, sha256(JSON.stringify({ ...request, model })).slice(0, 16))
+  const resume = existsSync(join(folder, 'run.json'))
+  const own = threads === undefined ? {} : { threads }
+  const report = await runRecipe(RunRequest.parse({ ...request, ...own, folder, resume }), {
+    executor,
+    listener: { progress: () => undefined, event: () => undefined },
+    stopping: () => false,
+    leaving: () => undefined,
+  })
+  return { ...report, output: join(folder, 'model.onnx') }
 }
 
 export const recipeOf = (...steps: readonly object[]) => ({ alambic: 1, name: 'bench', steps })
 
-export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
-
-/** Mean ± standard deviation of shares, in percent. */
-export function spread(values: readonly number[]): string {
-  const mean = values.reduce((sum, v) => sum + v, 0) / values.length
-  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, values.length - 1)
-  return `${(100 * mean).toFixed(2)} ± ${(100 * Math.sqrt(variance)).toFixed(2)}`
+/** A number of a report. */
+export function numberIn(report: Report, key: string): number {
+  const value = report[key]
+  if (typeof value !== 'number') throw new Error(`the report has no number "${key}"`)
+  return value
 }
