@@ -8,14 +8,14 @@ import type { DeviceChoice } from '../protocol/devices.ts'
 import type { Report } from '../protocol/worker.ts'
 import { deviceOf } from './devices.ts'
 import { remember } from './remembered.ts'
-import { softwareGraphics } from '../testing/conformance/engine.ts'
+import { graphics } from '../testing/conformance/engine.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-devices-'))
-const graphics = softwareGraphics()
+const environment = graphics()
 
 beforeAll(() => {
   vi.stubEnv('ALAMBIC_HOME', root)
-  for (const [name, value] of Object.entries(graphics ?? {})) vi.stubEnv(name, value)
+  for (const [name, value] of Object.entries(environment ?? {})) vi.stubEnv(name, value)
 })
 afterAll(() => {
   vi.unstubAllEnvs()
@@ -66,7 +66,7 @@ function losses(name: string): readonly number[] {
 
 describe('a run on a graphics processor', () => {
   test('says so, stays there, and gives the same bits when it was paused', async (context) => {
-    if (!graphics)
+    if (!environment)
       return context.skip('WebGPU needs a graphics processor, or the software one that comes with Chromium')
     const whole = await run('whole', { device: 'webgpu' })
     expect(record('whole').request.device).toBe('webgpu')

@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Tensors } from '../../executors/executor.ts'
+import { unavailable } from '../../executors/engines.ts'
 import { ortCpu } from '../../executors/ort/executor.ts'
 import { referenceExecutor } from '../../executors/reference/index.ts'
 import type { AlambicError } from '../../protocol/errors.ts'
 import { distance } from '../steps.ts'
 import { cases, isNet, stepOf, twoSteps } from './corpus.ts'
-import { EngineProcess, softwareGraphics, type TestedEngine } from './engine.ts'
+import { EngineProcess, graphics, type TestedEngine } from './engine.ts'
 import { learn } from './learn.ts'
 
 interface Tested {
@@ -30,9 +31,15 @@ const tested: readonly Tested[] = [
     nets: ['lenet-5', 'resnet-20', 'shufflenet-v2-cifar'],
   },
   {
+    device: 'cuda',
+    tolerance: 1e-3,
+    environment: unavailable('cuda') ? undefined : {},
+    missing: `CUDA: ${unavailable('cuda')?.reason ?? ''}`,
+  },
+  {
     device: 'webgpu',
     tolerance: 1e-3,
-    environment: softwareGraphics(),
+    environment: graphics(),
     missing: 'WebGPU needs a graphics processor, or the software one that comes with Chromium',
     // A processor that plays a graphics processor takes seconds for each: one net of every family.
     nets: [
@@ -119,7 +126,7 @@ describe('what an engine lacks', () => {
   })
 
   test.for(['cpu', 'webgpu'] as const)('%s says when its memory does not suffice', async (device, context) => {
-    const environment = device === 'cpu' ? {} : softwareGraphics()
+    const environment = device === 'cpu' ? {} : graphics()
     if (!environment) return context.skip('WebGPU needs a graphics processor here')
     const engine = new EngineProcess(device, environment)
     try {

@@ -83,9 +83,11 @@ export class EngineProcess {
 
 /**
  * The environment in which WebGPU finds a graphics processor on every machine that has Chromium: SwiftShader, which
- * computes on the processor and comes with it, as does a Vulkan loader. Undefined where it is not.
+ * computes on the processor and comes with it, as does a Vulkan loader. Undefined where it is not. With
+ * `ALAMBIC_GRAPHICS=hardware` the machine's own card is taken.
  */
-export function softwareGraphics(): Readonly<Record<string, string>> | undefined {
+export function graphics(): Readonly<Record<string, string>> | undefined {
+  if (process.env['ALAMBIC_GRAPHICS'] === 'hardware') return {}
   const browser = chromiumPath()
   const folders = ['/usr/lib/chromium', '/usr/lib/chromium-browser', ...(browser ? [dirname(browser)] : [])]
   const folder = folders.find((f) => existsSync(join(f, 'vk_swiftshader_icd.json')))
