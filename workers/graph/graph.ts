@@ -19,6 +19,16 @@ export interface Node {
   readonly unknownFields?: readonly Uint8Array[] | undefined
 }
 
+/** The node that gives a value a second name. */
+export const identity = (from: string, to: string, name = to): Node => ({
+  name,
+  op: 'Identity',
+  domain: '',
+  inputs: [from],
+  outputs: [to],
+  attributes: {},
+})
+
 /** A named, typed edge of the graph: an input, an output, or a typed intermediate value. */
 export interface Value {
   readonly name: string

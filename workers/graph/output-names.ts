@@ -1,5 +1,5 @@
 import { withoutStrayTypes } from './dead.ts'
-import { definedNames, type Graph, type Node, type Value } from './graph.ts'
+import { identity, definedNames, type Graph, type Value } from './graph.ts'
 import { renameAll, renamingOf, type Renaming } from './rename.ts'
 import { contradicts } from './types.ts'
 
@@ -37,7 +37,7 @@ export function keepOutputNames(
   const renamed = names.size === 0 ? graph : renameAll(withoutStrayTypes(graph), rename)
   const copies = plans
     .filter(({ how }) => how === 'copy')
-    .map(({ output, source }) => copy(rename(source), output.name))
+    .map(({ output, source }) => identity(rename(source), output.name))
   const shown = plans.map(({ output, source, how }) => {
     const known = graph.type(source)
     const type = known && contradicts(known, output.type) ? known : output.type
@@ -58,12 +58,3 @@ function planOutputs(graph: Graph, outputs: readonly Value[], replacementOf: Ren
     return { output, source, how: renameable.delete(source) ? 'rename' : 'copy' }
   })
 }
-
-const copy = (source: string, output: string): Node => ({
-  name: output,
-  op: 'Identity',
-  domain: '',
-  inputs: [source],
-  outputs: [output],
-  attributes: {},
-})

@@ -32,6 +32,7 @@ import { compareCall, diffCall, onDisk, picturesCall, predictionsCall, splitOf }
 import { deviceOf, type DeviceRequest } from './devices.ts'
 import { doctor, engineReports } from './doctor.ts'
 import { addEngineCall } from './add-engine.ts'
+import { adding } from './adding.ts'
 import { exportCall } from './export.ts'
 import { factorizeCall } from './factorize.ts'
 import { packCall, unpackCall } from './pack.ts'
@@ -193,21 +194,11 @@ async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvi
   }
 }
 
-async function addDatasetCall(
-  { name }: Request<'addDataset'>,
-  { listener, stopping }: CallEnvironment,
-): Promise<Report> {
-  const started = performance.now()
-  const controller = new AbortController()
-  const stopped = () => new AlambicError('stopped', `adding "${name}" was stopped; nothing was kept`)
-  const watch = setInterval(() => stopping() && controller.abort(stopped()), 200)
-  try {
-    const onProgress = ({ phase, done, total = done }: AddProgress) =>
-      listener.progress({ activity: `${phase} ${name}`, done, total, elapsed: performance.now() - started, values: {} })
-    return asReport(await addDataset(name, { onProgress, signal: controller.signal }))
-  } finally {
-    clearInterval(watch)
-  }
+function addDatasetCall({ name }: Request<'addDataset'>, environment: CallEnvironment): Promise<Report> {
+  return adding(name, environment, async ({ signal, tell }) => {
+    const onProgress = ({ phase, done, total = done }: AddProgress) => tell(phase, done, total)
+    return asReport(await addDataset(name, { onProgress, signal }))
+  })
 }
 
 const asReport = (value: object): Report => value as Report

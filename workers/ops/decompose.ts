@@ -1,6 +1,6 @@
 import { attributesOf, type LooseAttributes } from '../graph/attributes.ts'
 import { namesIn } from '../graph/builder.ts'
-import type { Graph, Node } from '../graph/graph.ts'
+import { identity, type Graph, type Node } from '../graph/graph.ts'
 import { Emitter } from './emit.ts'
 import { attention, isPlainAttention } from './decompose/attention.ts'
 import { rotaryEmbedding } from './decompose/rotary.ts'
@@ -48,7 +48,7 @@ export function decompose(graph: Graph): Graph {
     node.outputs.forEach((output, i) => {
       const result = results[i]
       if (output === '' || result === undefined) return
-      g.append({ name: output, op: 'Identity', domain: '', inputs: [result], outputs: [output], attributes: {} })
+      g.append(identity(result, output))
     })
   }
   return g.build()

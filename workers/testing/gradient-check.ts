@@ -1,7 +1,7 @@
 import { evaluate } from '../executors/reference/evaluate.ts'
 import type { NdArray } from '../executors/reference/value.ts'
 import { isFloat } from '../graph/dtype.ts'
-import type { Graph } from '../graph/graph.ts'
+import { identity, type Graph } from '../graph/graph.ts'
 import { gaussian, mulberry32 } from '../graph/random.ts'
 import { parse } from '../graph/parse.ts'
 import { sizeOf, tensorOf } from '../graph/tensor.ts'
@@ -56,7 +56,7 @@ function addLoss(graph: Graph): Graph {
       return g.total(g.mul(name, g.cast(g.constant('check.weights', weights), g.dtype(name))))
     })
   const loss = weighted.map((term) => g.cast(term, 'f32')).reduce((sum, term) => g.add(sum, term))
-  g.append({ name: 'check.loss', op: 'Identity', domain: '', inputs: [loss], outputs: ['check.loss'], attributes: {} })
+  g.append(identity(loss, 'check.loss'))
   g.outputs.length = 0
   g.output('check.loss')
   return g.build()

@@ -1,6 +1,6 @@
 import { AlambicError } from '../protocol/errors.ts'
 import { attributesOf, type LooseAttributes } from '../graph/attributes.ts'
-import type { Graph, Node, Value } from '../graph/graph.ts'
+import { identity, type Graph, type Node, type Value } from '../graph/graph.ts'
 import { sizeOf } from '../graph/tensor.ts'
 import { Emitter } from '../ops/emit.ts'
 import { gradientRuleOf } from '../ops/gradient.ts'
@@ -53,7 +53,7 @@ function ofLogits(g: Emitter, logits: string): string {
 
 function named(g: Emitter, weight: string, value: string): string {
   const name = g.fresh(`h_${weight}`)
-  g.append({ name, op: 'Identity', domain: '', inputs: [value], outputs: [name], attributes: {} })
+  g.append(identity(value, name))
   g.output(name)
   return name
 }

@@ -1,7 +1,7 @@
 import { AlambicError } from '../protocol/errors.ts'
 import { attributesOf } from '../graph/attributes.ts'
 import { isFloat } from '../graph/dtype.ts'
-import type { Graph, Node } from '../graph/graph.ts'
+import { identity, type Graph, type Node } from '../graph/graph.ts'
 import { asTensor } from '../graph/types.ts'
 import { isDecomposed } from '../ops/decompose.ts'
 import { Emitter, EMIT_OPSET } from '../ops/emit.ts'
@@ -64,14 +64,7 @@ export function differentiate(graph: Graph, { loss, wrt }: { loss: string; wrt: 
   const grads = gradients(g, loss, wrt)
   const named = wrt.map((value) => {
     const name = g.fresh(`d_${value}`)
-    g.append({
-      name,
-      op: 'Identity',
-      domain: '',
-      inputs: [grads.get(value) as string],
-      outputs: [name],
-      attributes: {},
-    })
+    g.append(identity(grads.get(value) as string, name))
     return name
   })
   g.outputs.length = 0

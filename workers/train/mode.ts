@@ -1,6 +1,6 @@
 import { attributesOf } from '../graph/attributes.ts'
 import { namesIn } from '../graph/builder.ts'
-import type { Graph, Node } from '../graph/graph.ts'
+import { identity, type Graph, type Node } from '../graph/graph.ts'
 import { numbersOf } from '../graph/tensor.ts'
 import { COMPOSITES } from '../ops/composites.ts'
 import { Emitter } from '../ops/emit.ts'
@@ -78,10 +78,9 @@ function dropout(g: Emitter, node: Node): DropoutMask[] {
   const constant = g.initializers.get(ratioInput)
   const ratio = constant ? (numbersOf(constant)[0] ?? 0.5) : (attributesOf(node, 'Dropout').ratio ?? 0.5)
   const keep = 1 - ratio
-  const identity = (value: string) =>
-    g.append({ name: node.name, op: 'Identity', domain: '', inputs: [value], outputs: [y], attributes: {} })
+  const bypass = (value: string) => g.append(identity(value, y, node.name))
   if (keep >= 1) {
-    identity(x)
+    bypass(x)
     return []
   }
   const input = g.input(`${y}.mask`, 'u8', g.dims(x))

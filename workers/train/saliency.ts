@@ -1,4 +1,4 @@
-import type { Graph } from '../graph/graph.ts'
+import { identity, type Graph } from '../graph/graph.ts'
 import type { Value } from '../graph/graph.ts'
 import { Emitter } from '../ops/emit.ts'
 import { removeDropout } from '../passes/index.ts'
@@ -47,7 +47,7 @@ export function saliencyGraph(
 /** Gradients of two weights may be one value; an output needs a name of its own. */
 function ownOutput(g: Emitter, weight: string, gradient: string): string {
   const name = g.fresh(`d_${weight}`)
-  g.append({ name, op: 'Identity', domain: '', inputs: [gradient], outputs: [name], attributes: {} })
+  g.append(identity(gradient, name))
   g.output(name)
   return name
 }

@@ -1,5 +1,5 @@
 import { AlambicError } from '../protocol/errors.ts'
-import type { Graph } from '../graph/graph.ts'
+import { identity, type Graph } from '../graph/graph.ts'
 import type { Value } from '../graph/graph.ts'
 import { namesIn } from '../graph/builder.ts'
 import { removeDead } from '../graph/dead.ts'
@@ -135,7 +135,7 @@ function takeApart(g: Emitter, input: string, layout: Layout): void {
   if (layout.size === 0) return
   g.input(input, 'f32', [layout.size])
   for (const [name, value] of layout.split(g, input)) {
-    g.append({ name, op: 'Identity', domain: '', inputs: [value], outputs: [name], attributes: {} })
+    g.append(identity(value, name))
   }
 }
 
@@ -275,7 +275,7 @@ function writeMetrics(g: Emitter, outputs: readonly string[], written: WrittenTe
     named.map(([, value]) => g.reshape(value, [1])),
     0,
   )
-  g.append({ name: METRICS, op: 'Identity', domain: '', inputs: [joined], outputs: [METRICS], attributes: {} })
+  g.append(identity(joined, METRICS))
   return named.map(([name]) => name)
 }
 

@@ -1,6 +1,6 @@
 import { AlambicError } from '../../protocol/errors.ts'
 import { Builder } from '../../graph/builder.ts'
-import type { Graph, Node, Value } from '../../graph/graph.ts'
+import { identity, type Graph, type Node, type Value } from '../../graph/graph.ts'
 import { tensorOf, type Tensor } from '../../graph/tensor.ts'
 import { asTensor, staticShape, tensorType } from '../../graph/types.ts'
 import type { StateLink, Tensors } from '../executor.ts'
@@ -54,14 +54,6 @@ export function loopOf(graph: Graph, links: readonly StateLink[]): Graph {
 }
 
 function bodyOf(graph: Graph, links: readonly StateLink[], feeds: readonly Value[], results: readonly Value[]): Graph {
-  const same = (from: string, to: string): Node => ({
-    name: to,
-    op: 'Identity',
-    domain: '',
-    inputs: [from],
-    outputs: [to],
-    attributes: {},
-  })
   const picks = feeds.map(({ name }): Node => {
     const attributes = { axis: { kind: 'int' as const, value: 0 } }
     return {
@@ -89,9 +81,9 @@ function bodyOf(graph: Graph, links: readonly StateLink[], feeds: readonly Value
     nodes: [
       ...picks,
       ...graph.nodes,
-      same('loop.go', 'loop.on'),
+      identity('loop.go', 'loop.on'),
       // A value may be the next state of several, and must leave the body under as many names.
-      ...links.map(({ input, output }) => same(output, `next.${input}`)),
+      ...links.map(({ input, output }) => identity(output, `next.${input}`)),
     ],
   })
 }

@@ -1,7 +1,7 @@
 import { AlambicError } from '../../protocol/errors.ts'
 import { attributesOf, type LooseAttributes } from '../../graph/attributes.ts'
 import { namesIn } from '../../graph/builder.ts'
-import type { Graph, Node } from '../../graph/graph.ts'
+import { identity, type Graph, type Node } from '../../graph/graph.ts'
 import { COMPOSITES } from '../../ops/composites.ts'
 import { Emitter } from '../../ops/emit.ts'
 import { convFilterGrad } from './lower/conv-filter.ts'
@@ -103,8 +103,7 @@ function writeAnew(graph: Graph, ruleOf: (node: Node) => Replacement | undefined
     }
     node.outputs.forEach((output, k) => {
       if (output === '' || graph.uses(output).length === 0) return
-      const inputs = [values[k] as string]
-      g.append({ name: output, op: 'Identity', domain: '', inputs, outputs: [output], attributes: {} })
+      g.append(identity(values[k] as string, output))
     })
   }
   return g.build()

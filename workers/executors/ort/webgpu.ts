@@ -1,7 +1,7 @@
 import type * as ort from 'onnxruntime-node'
 import { AlambicError } from '../../protocol/errors.ts'
 import { Emitter } from '../../ops/emit.ts'
-import { modelOf, type Graph } from '../../graph/graph.ts'
+import { identity, modelOf, type Graph } from '../../graph/graph.ts'
 import { verify } from '../../graph/verify.ts'
 import { encodeForRuntime } from '../../onnx/index.ts'
 import type { Executor, Program, StateLink, Tensors } from '../executor.ts'
@@ -129,7 +129,7 @@ class WebgpuProgram implements Program {
     tensors.forEach((tensor, i) => {
       g.input(`x${i}`, dtypeOf(tensor), tensor.dims)
       const y = `y${i}`
-      g.append({ name: y, op: 'Identity', domain: '', inputs: [`x${i}`], outputs: [y], attributes: {} })
+      g.append(identity(`x${i}`, y))
       g.output(y)
     })
     const session = await createSession(encodeForRuntime(modelOf(g.build())), 'read back', {

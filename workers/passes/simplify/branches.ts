@@ -1,4 +1,4 @@
-import type { Graph } from '../../graph/graph.ts'
+import { identity, type Graph } from '../../graph/graph.ts'
 import { subgraphsOf, type Node } from '../../graph/graph.ts'
 import { renameAll, renamingOf } from '../../graph/rename.ts'
 import type { Tensor } from '../../graph/tensor.ts'
@@ -52,9 +52,7 @@ function opening(node: Node, branch: Graph, opened: Opened, nameOf: (name: strin
   for (const [name, type] of inside.types) opened.types.set(name, type)
   const ends = node.outputs.flatMap((name, i): Node[] => {
     const from = inside.outputs[i]?.name
-    return name === '' || from === undefined
-      ? []
-      : [{ name, op: 'Identity', domain: '', inputs: [from], outputs: [name], attributes: {} }]
+    return name === '' || from === undefined ? [] : [identity(from, name)]
   })
   return [...inside.nodes, ...ends]
 }

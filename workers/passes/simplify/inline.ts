@@ -1,5 +1,5 @@
 import { AlambicError } from '../../protocol/errors.ts'
-import { Graph, type LocalFunction, type Model, type Node } from '../../graph/graph.ts'
+import { identity, Graph, type LocalFunction, type Model, type Node } from '../../graph/graph.ts'
 import { functionKey, withArguments } from '../../ops/infer/session.ts'
 import { namesIn } from '../../graph/builder.ts'
 import { renameAll, renamingOf } from '../../graph/rename.ts'
@@ -75,15 +75,6 @@ function instantiate(called: LocalFunction, call: Node, { names, opset }: Inlini
   const inside = renameAll(upgraded, renamingOf(renames), (name) => `${prefix}/${name}`)
   return inside.with({ nodes: [...inside.nodes, ...extra] })
 }
-
-const identity = (from: string, to: string): Node => ({
-  name: to,
-  op: 'Identity',
-  domain: '',
-  inputs: [from],
-  outputs: [to],
-  attributes: {},
-})
 
 /** Other domains that only functions used, at the functions' versions. */
 function mergedOpsets(graph: Graph, functions: readonly LocalFunction[]): ReadonlyMap<string, number> {

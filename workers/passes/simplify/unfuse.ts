@@ -1,5 +1,5 @@
 import { attributesOf, toAttributes, type LooseAttributes } from '../../graph/attributes.ts'
-import type { Graph, Node } from '../../graph/graph.ts'
+import { identity, type Graph, type Node } from '../../graph/graph.ts'
 import { asTensor } from '../../graph/types.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { EMIT_OPSET, Emitter } from '../../ops/emit.ts'
@@ -84,14 +84,7 @@ function unfuseNode(g: Emitter, node: Node): boolean {
   node.outputs.forEach((output, i) => {
     const result = results[i]
     if (output === '' || result === undefined) return
-    g.append({
-      name: `${output}/Identity`,
-      op: 'Identity',
-      domain: '',
-      inputs: [result],
-      outputs: [output],
-      attributes: {},
-    })
+    g.append(identity(result, output, `${output}/Identity`))
   })
   return true
 }

@@ -1,5 +1,5 @@
 import { attributesOf } from '../../graph/attributes.ts'
-import type { Graph, Node } from '../../graph/graph.ts'
+import { identity, type Graph, type Node } from '../../graph/graph.ts'
 import { namesIn } from '../../graph/builder.ts'
 import { arrayOf, f32, type Tensor } from '../../graph/tensor.ts'
 import { Loader, type Preprocessing, type Split } from '../../datasets/index.ts'
@@ -42,14 +42,7 @@ function statisticsGraph(prepared: Graph): { readonly graph: Graph; readonly sit
     const { epsilon = 1e-5 } = attributesOf(node, 'BatchNormalization')
     const normal = g.div(centered, g.sqrt(g.add(variance, epsilon)))
     const y = g.add(g.mul(normal, g.reshape(scale, column)), g.reshape(shift, column))
-    g.append({
-      name: node.name,
-      op: 'Identity',
-      domain: '',
-      inputs: [y],
-      outputs: [node.outputs[0] ?? ''],
-      attributes: {},
-    })
+    g.append(identity(y, node.outputs[0] ?? '', node.name))
     sites.push({ meanName, varianceName, mean: g.reshape(mean, [-1]), variance: g.reshape(variance, [-1]) })
   }
   g.outputs.length = 0
