@@ -43,7 +43,7 @@ export function chartGroups(streams: readonly Stream[]): readonly ChartGroup[] {
       const id = kind === 'other' ? column : kind
       const group = groups.get(id) ?? { id, kind, percent: kind === 'accuracy', lines: [] }
       groups.set(id, group)
-      group.lines.push({ stream: name, column, held: name.endsWith('-evaluation') })
+      group.lines.push({ stream: name, column, held: /-evaluation(\.|$)/.test(name) })
     }
   }
   return [...groups.values()].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))

@@ -14,7 +14,8 @@ import {
   type Report,
   type RunEvent,
 } from '../protocol/worker.ts'
-import { Agreement } from '../protocol/files/methods.ts'
+import { DistilReport, Pairing } from '../protocol/files/methods.ts'
+import { columnsOf, streamPath } from '../protocol/files/metrics.ts'
 import { buildZoo } from '../zoo/index.ts'
 import { runRecipe } from './run.ts'
 import { pairingCall, studentsCall } from './student.ts'
@@ -87,11 +88,26 @@ describe('losses', () => {
     const { report, step, events } = await run(name, { ...distil, losses })
     expect(report['accuracy']).toBeGreaterThan(0.6)
     expect((await weightsOf(name)).filter((weight) => weight.startsWith('distil.'))).toEqual([])
-    expect(Agreement.parse(step['agreement']).disagreements.length).toBeGreaterThan(0)
+    const { agreement, throughput } = DistilReport.parse(step)
+    expect(agreement?.disagreements.length).toBeGreaterThan(0)
+    expect(throughput).toBeGreaterThan(0)
+    const diagonal = (table: readonly (readonly number[])[] = []) => table.reduce((n, row, i) => n + (row[i] ?? 0), 0)
+    expect(diagonal(agreement?.confusion) / 10_000).toBeCloseTo(agreement?.after ?? 0)
+    expect(diagonal(agreement?.confusionBefore) / 10_000).toBeCloseTo(agreement?.before ?? 0)
+    const evaluation = columnsOf(streamPath(join(root, name), '0-evaluation'))
+    expect(evaluation).toEqual(['step', 'epoch', 'loss', 'accuracy', 'agreement'])
+    const terms = losses.map((term) => (typeof term === 'string' ? term : term.term))
+    expect(columnsOf(streamPath(join(root, name), '0-train'))).toEqual(expect.arrayContaining(['loss', ...terms]))
     expect(step['agreement']).toMatchObject({ n: 10_000 })
     const { before, after } = step['agreement'] as { before: number; after: number }
     expect(after).toBeGreaterThan(before + 0.3)
-    expect(events.some(({ kind }) => kind === 'pairing')).toBe(title !== 'decoupled, with a ramp')
+    const shown = events.find(({ kind }) => kind === 'pairing')
+    expect(shown !== undefined).toBe(title !== 'decoupled, with a ramp')
+    const { pairs, teacher: points, student } = Pairing.parse(shown?.data ?? { pairs: [] })
+    for (const pair of pairs) {
+      expect(points).toContainEqual(expect.objectContaining({ value: pair.teacher, dims: pair.teacherDims }))
+      expect(student).toContainEqual(expect.objectContaining({ value: pair.student, dims: pair.studentDims }))
+    }
   })
 })
 

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { SensitivityMap } from '../protocol/files/sensitivity.ts'
 import { afterAll, expect, test } from 'vitest'
 import { Worker } from '../../electron/host/worker.ts'
-import type { CallName, Report } from '../protocol/worker.ts'
+import { SearchReport, SearchStart, SearchTrial } from '../protocol/files/search.ts'
+import type { CallName, Progress, Report, RunEvent } from '../protocol/worker.ts'
 import type { Trial } from './optimize.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-optimize-'))
@@ -58,4 +59,54 @@ test('finds a recipe within the target, goes on with what is there, and names th
     code: 'target.infeasible',
     expected: expect.stringContaining('params of at most') as string,
   })
+})
+
+test('is a step of a recipe: paused, it goes on with the trials that it has; what it tries is told at once', async () => {
+  const model = join(root, 'base.onnx')
+  const folder = join(root, 'step')
+  const events: RunEvent[] = []
+  const shares: number[] = []
+  const go = async (request: object, watch: (event: RunEvent, worker: Worker) => void): Promise<Report> => {
+    const worker: Worker = new Worker({
+      progress: ({ activity, done, total }: Progress) => {
+        if (activity === 'trial') shares.push(done / total)
+      },
+      event: (event) => {
+        events.push(event)
+        watch(event, worker)
+      },
+    })
+    try {
+      return await worker.call('run', request)
+    } finally {
+      await worker.close()
+    }
+  }
+  const step = { step: 'optimize', target: 'macs=60%', maxDrop: 0.3, rungs: 0, samples: 50, seconds: 90 }
+  const request = { ...common, recipe: { alambic: 1, name: 'test', steps: [step] }, model, folder }
+  const paused = await go(request, ({ kind }, worker) => {
+    if (kind === 'trial') worker.pause()
+  })
+  expect(paused).toMatchObject({ state: 'paused' })
+  const kinds = (kind: string) => events.filter((event) => event.kind === kind)
+  expect(kinds('trial')).toHaveLength(1)
+  const before = kinds('sensitivity').length
+  expect(before).toBeGreaterThan(10)
+
+  const report = await go({ ...request, resume: true }, () => undefined)
+  expect(kinds('sensitivity')).toHaveLength(before)
+  const [done] = report['steps'] as readonly unknown[]
+  const { found, trials, sensitivity, search, seconds } = SearchReport.parse(done)
+  expect(found.costs.macs).toBeLessThanOrEqual(search.limit)
+  expect(found.accuracy).toBeGreaterThanOrEqual(search.least)
+  expect(sensitivity).toHaveLength(before)
+  expect(report['macs']).toBe(found.costs.macs)
+  expect(trials.every(({ kind, steps }) => kind !== undefined && (steps?.length ?? 0) > 0)).toBe(true)
+  expect(SearchStart.parse(kinds('search')[0]?.data).kind).toBe('macs')
+  // The first was there already: it is told again, the same.
+  const told = kinds('trial').map(({ data }) => SearchTrial.parse(data))
+  expect(told.map(({ candidate }) => candidate).slice(1)).toEqual(trials.map(({ candidate }) => candidate))
+  expect(told[1]?.accuracy).toBe(told[0]?.accuracy)
+  expect(seconds).toBeLessThan(90)
+  expect(Math.max(...shares)).toBeLessThanOrEqual(1)
 })

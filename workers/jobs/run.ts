@@ -17,6 +17,7 @@ import { RunFolder } from './folder.ts'
 import { measureStage } from './measure-stage.ts'
 import { dataOf, modelBefore } from './stage.ts'
 import { targetsMet } from './targets.ts'
+import { trialsOf } from './trials.ts'
 import { replaceFile } from '../protocol/files/durable.ts'
 import { StepJournal, type Listener } from './journal.ts'
 
@@ -185,6 +186,10 @@ class Run {
       journal,
       open: (reference) => openForRecipe(reference, request.seed),
       stopping,
+      trials: {
+        folder: join(this.#folder.path, 'steps', String(index), 'search'),
+        ...trialsOf(runRecipe, request, this.#environment),
+      },
     }
     return description.run(context, options)
   }

@@ -8,13 +8,12 @@ import { assess, openDims } from '../measure/assess.ts'
 import { latencyOf } from '../measure/latency.ts'
 import { writeModel } from '../onnx/index.ts'
 import { costOf } from '../ops/cost.ts'
-import { inferTypes } from '../ops/infer.ts'
 import { removeFinalSoftmax } from '../passes/index.ts'
 import { makers, makeStudent } from '../passes/student/make.ts'
+import { columnOf } from '../recipes/distil/columns.ts'
 import { DistilOptions, termsOf } from '../recipes/distil/options.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import { planDistillation } from '../train/distil/plan.ts'
-import { featurePoints, sizeOfPoint, stagesOf } from '../train/distil/points.ts'
 import { trainingSource } from '../train/source.ts'
 import { zoo, type ZooEntry } from '../zoo/index.ts'
 
@@ -115,11 +114,4 @@ export async function pairingCall(request: z.output<typeof PairingRequest>): Pro
     seed: 42,
   })
   return { teacher: columnOf(graphs.teacher), student: columnOf(graphs.student), pairs: pairing }
-}
-
-/** The points of a net in order, each with its size, the last of every stage marked. */
-function columnOf(graph: Graph): readonly Readonly<Record<string, unknown>>[] {
-  const points = featurePoints(inferTypes(graph))
-  const ends = new Set(stagesOf(points).map(({ point }) => point.value))
-  return points.map((point) => ({ ...point, size: sizeOfPoint(point), endsStage: ends.has(point.value) }))
 }

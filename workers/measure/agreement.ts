@@ -2,22 +2,10 @@ import { evaluationLoader, type Preprocessing, type Split } from '../datasets/in
 import type { Graph } from '../graph/graph.ts'
 import { arrayOf, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { asTensor, staticShape } from '../graph/types.ts'
+import type { Agreement } from '../protocol/files/methods.ts'
 import type { Where } from './accuracy.ts'
 
-/** How often two nets say the same of the same samples. Needs no labels. */
-export interface Agreement {
-  /** Share of predictions that are the teacher's, before and after training; every position of a sequence counts. */
-  readonly before: number
-  readonly after: number
-  /** Binomial standard error of `after`. */
-  readonly error: number
-  /** Predictions compared. */
-  readonly n: number
-  /** The first samples on which they differ after training, with both predictions. */
-  readonly disagreements: readonly { readonly sample: number; readonly teacher: number; readonly student: number }[]
-  /** Row: what the teacher said; column: what the student says; absent for many classes. */
-  readonly confusion?: readonly (readonly number[])[]
-}
+export type { Agreement }
 
 export interface AgreementOptions extends Where {
   readonly preprocessing: Preprocessing
@@ -39,17 +27,40 @@ export async function agreementOf(
   const after = await predictions(nets.after, split, options)
   const n = teacher.classes.length
   if (n === 0 || n !== after.classes.length || n !== before.classes.length) return undefined
-  const share = (own: Int32Array) => own.reduce((same, c, i) => same + (c === teacher.classes[i] ? 1 : 0), 0) / n
-  const agreed = share(after.classes)
+  const agreed = shareOf(teacher.classes, after.classes)
   return {
-    before: share(before.classes),
+    before: shareOf(teacher.classes, before.classes),
     after: agreed,
     error: Math.sqrt((agreed * (1 - agreed)) / n),
     n,
     disagreements: differing(teacher.classes, after.classes, n / split.count),
-    ...(teacher.count <= TABLED ? { confusion: tableOf(teacher, after.classes) } : {}),
+    ...(teacher.count <= TABLED
+      ? { confusion: tableOf(teacher, after.classes), confusionBefore: tableOf(teacher, before.classes) }
+      : {}),
   }
 }
+
+/**
+ * How often a student in training says what its teacher does, of samples kept out of training: the teacher is asked
+ * once. Undefined for outputs that are no classes.
+ */
+export function agreementOver(
+  teacher: Graph,
+  split: Split,
+  options: AgreementOptions,
+): (student: Graph) => Promise<number | undefined> {
+  let asked: Promise<Predictions> | undefined
+  return async (student) => {
+    const theirs = await (asked ??= predictions(teacher, split, options))
+    const own = await predictions(student, split, options)
+    const n = theirs.classes.length
+    if (n === 0 || n !== own.classes.length) return undefined
+    return shareOf(theirs.classes, own.classes)
+  }
+}
+
+const shareOf = (teacher: Int32Array, student: Int32Array): number =>
+  student.reduce((same, c, i) => same + (c === teacher[i] ? 1 : 0), 0) / student.length
 
 function differing(teacher: Int32Array, student: Int32Array, perSample: number): Agreement['disagreements'] {
   const found: { sample: number; teacher: number; student: number }[] = []

@@ -1,5 +1,5 @@
 import { AlambicError } from '../protocol/errors.ts'
-import { Loader, type Augmentation, type Dataset, type Preprocessing } from '../datasets/index.ts'
+import { Loader, type Augmentation, type Dataset, type Preprocessing, type Split } from '../datasets/index.ts'
 import type { Program, Tensors } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
 import { castFloat } from '../graph/float.ts'
@@ -45,6 +45,8 @@ export interface FitOptions {
   readonly ahead?: boolean
   /** More numbers beside the progress: the teacher's throughput. */
   readonly shown?: () => Readonly<Record<string, number>>
+  /** More that is measured of the net on the samples kept out, after every epoch; needs no labels. */
+  readonly watch?: (graph: Graph, held: Split) => Promise<Readonly<Record<string, number>>>
 }
 
 export interface FitResult {
@@ -52,6 +54,8 @@ export interface FitResult {
   readonly stopped: boolean
   readonly steps: number
   readonly history: readonly EpochRecord[]
+  /** Samples a second over the last steps; absent before there were enough. */
+  readonly throughput?: number
 }
 
 export interface EpochRecord {
@@ -186,7 +190,9 @@ class Trainer {
       if (stopped || ended || this.#context.journal.due()) await this.#save()
     }
     stopped &&= this.#at.step < this.#total
-    return { graph: await this.#result(), stopped, steps: this.#at.step, history: this.#at.history }
+    const { throughput } = this.#eta.state()
+    const speed = throughput === undefined ? {} : { throughput }
+    return { graph: await this.#result(), stopped, steps: this.#at.step, history: this.#at.history, ...speed }
   }
 
   async #restore(): Promise<void> {
@@ -306,15 +312,30 @@ class Trainer {
     const record: EpochRecord = { epoch, step, loss: lossSum / this.#loader.stepsPerEpoch }
     this.#at.lossSum = 0
     const held = data.splits.validation
-    if (!held?.labels || this.#options.validation === 0) {
+    const { watch, validation } = this.#options
+    if (!held || validation === 0 || !(held.labels || watch)) {
       this.#at.history.push(record)
       return
     }
     const state = await this.#program.readState()
-    const { accuracy, loss } = await evaluate(this.#trained(state), held, this.#options.preprocessing, this.#context)
+    const graph = this.#trained(state)
+    const watched = (await watch?.(graph, held)) ?? {}
+    if (!held.labels) {
+      this.#at.history.push(record)
+      if (Object.keys(watched).length > 0) {
+        journal.metrics(
+          'evaluation',
+          ['step', 'epoch', ...Object.keys(watched)],
+          [step, epoch, ...Object.values(watched)],
+        )
+      }
+      return
+    }
+    const { accuracy, loss } = await evaluate(graph, held, this.#options.preprocessing, this.#context)
     this.#at.history.push({ ...record, validation: { loss, accuracy } })
-    journal.metrics('evaluation', ['step', 'epoch', 'loss', 'accuracy'], [step, epoch, loss, accuracy])
-    journal.event('evaluated', { epoch, step, loss, accuracy })
+    const measured = { step, epoch, loss, accuracy, ...watched }
+    journal.metrics('evaluation', Object.keys(measured), Object.values(measured))
+    journal.event('evaluated', { epoch, step, loss, accuracy, ...watched })
     if (this.#at.best === undefined || accuracy > this.#at.best.score) {
       this.#at.best = { score: accuracy, step, weights: state }
     }

@@ -4,6 +4,7 @@ import { distil } from './steps/distil.ts'
 import { equalize } from './steps/equalize.ts'
 import { factorize } from './steps/factorize.ts'
 import { insertBatchnorm } from './steps/insert-batchnorm.ts'
+import { optimize } from './steps/optimize.ts'
 import { packing } from './steps/pack.ts'
 import { pruneRetrain } from './steps/prune-retrain.ts'
 import { prune } from './steps/prune.ts'
@@ -23,6 +24,7 @@ export const steps: Readonly<Record<string, StepDescription>> = Object.fromEntri
     equalize,
     factorize,
     insertBatchnorm,
+    optimize,
     packing,
     pruneRetrain,
     prune,

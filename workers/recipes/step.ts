@@ -2,8 +2,10 @@ import type { z } from 'zod'
 import type { Dataset } from '../datasets/index.ts'
 import type { Executor, Tensors } from '../executors/executor.ts'
 import type { Model } from '../graph/graph.ts'
+import type { AlambicError } from '../protocol/errors.ts'
 import type { Progress } from '../protocol/worker.ts'
 import { pages, type MethodId } from './help/index.ts'
+import type { Costs } from './optimize/target.ts'
 
 /** Everything that a step needs to go on exactly where it was: kept by the journal as a checkpoint. */
 export interface Snapshot {
@@ -44,6 +46,20 @@ export interface StepContext {
   readonly open: (reference: string) => Promise<Model>
   /** True once the person asked to stop: finish the step at hand, keep the best, return. */
   readonly stopping: () => boolean
+  /** For a step that tries recipes out; absent where a step is only asked for its model. */
+  readonly trials?: TrialRunner & { readonly folder: string }
+}
+
+/** Runs whole recipes in folders of their own, and measures what they make. */
+export interface TrialRunner {
+  /** Goes on with what is in the folder. `made`: it has a model of it; `refused`: why the model is not made for it. */
+  run(
+    steps: readonly object[],
+    model: string,
+    folder: string,
+    progress?: (progress: Progress) => void,
+  ): Promise<{ readonly made: boolean; readonly refused?: AlambicError }>
+  costs(path: string): Promise<Costs>
 }
 
 export interface StepResult {
@@ -58,7 +74,7 @@ export interface StepResult {
 /** A method, described once: command line, forms, help, defaults and the recipe schema come from this. */
 export interface StepDescription<Options extends z.ZodType = z.ZodType> {
   readonly id: string
-  readonly family: 'training' | 'distillation' | 'pruning' | 'quantization' | 'factorization' | 'clustering'
+  readonly family: 'training' | 'distillation' | 'pruning' | 'quantization' | 'factorization' | 'clustering' | 'search'
   /** In English; `pages` has both languages and more. */
   readonly title: string
   readonly help: string

@@ -37,6 +37,7 @@ export const recipes = {
       quantization: 'Quantization',
       factorization: 'Factorization',
       clustering: 'Sharing and packing',
+      search: 'Search',
     },
     views: 'How the recipe is shown',
     form: 'Form',

@@ -39,6 +39,7 @@ export const recipes: Phrases<typeof english> = {
       quantization: '量化',
       factorization: '分解',
       clustering: '共享与打包',
+      search: '搜索',
     },
     views: '配方的显示方式',
     form: '表单',

@@ -66,6 +66,25 @@ const stairs = (x: number, y: number, width: number, steps: number, rise: number
 const isZero = (i: number, j: number): boolean => (i * 7 + j * 5 + i * j) % 3 !== 0
 
 export const pictures: Readonly<Record<string, readonly Shape[]>> = {
+  optimize: [
+    axes,
+    path('M76 118L132 74L214 48L392 34', 'good'),
+    ...[
+      [76, 118],
+      [132, 74],
+      [214, 48],
+      [392, 34],
+    ].map(([x, y]) => dot(x ?? 0, y ?? 0, 6, 'good')),
+    ...[
+      [150, 116],
+      [206, 92],
+      [262, 100],
+      [306, 70],
+      [352, 84],
+      [420, 62],
+    ].map(([x, y]) => dot(x ?? 0, y ?? 0, 5, 'weak')),
+    path('M236 16V140', 'info', true),
+  ],
   train: [axes, path('M34 20C90 120 200 128 456 134', 'strong'), path('M34 136C110 60 220 40 456 32', 'info')],
   finetune: [
     axes,

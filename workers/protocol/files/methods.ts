@@ -66,6 +66,68 @@ export const QuantizedLayer = z.object({
 
 export const QuantizeReport = z.object({ mode: z.string(), layers: z.array(QuantizedLayer).optional() })
 
+/** What stands between two features that a loss compares, in training only. */
+export const Bridge = z.object({
+  /** `averaged`: the teacher's values, over neighbours. `embedded`: both, in `to` numbers. */
+  kind: z.enum(['same', 'attention', 'convolution', 'matrix', 'embedded', 'averaged']),
+  /** The student's maps are averaged to this size first. */
+  pooled: z.array(z.number().int()).optional(),
+  kernel: z.number().int().optional(),
+  /** Channels, or numbers, before and behind. */
+  from: z.number().int().optional(),
+  to: z.number().int().optional(),
+  /** Each channel has a variance that is trained. */
+  variance: z.boolean().optional(),
+})
+export type Bridge = z.infer<typeof Bridge>
+
+/** A pair of features as it is trained. Sizes are those of one sample. */
+export const PairReport = z.object({
+  term: z.string(),
+  student: z.string(),
+  studentDims: z.array(z.number().int()).readonly(),
+  teacher: z.string(),
+  teacherDims: z.array(z.number().int()).readonly(),
+  /** `bridge` in English. */
+  between: z.string(),
+  bridge: Bridge,
+})
+export type PairReport = Readonly<z.infer<typeof PairReport>>
+
+/** A value that everything in a net passes through, and that can be compared with another net's. */
+export const PairPoint = z.object({
+  value: z.string(),
+  node: z.string(),
+  op: z.string(),
+  dims: z.array(z.number().int()).readonly(),
+  /** `16×16`, `tokens` or `vector`. */
+  size: z.string(),
+  /** The last of its size in a row: pairs are looked for among these. */
+  endsStage: z.boolean(),
+})
+export type PairPoint = Readonly<z.infer<typeof PairPoint>>
+
+/** Teacher and student beside each other, and what of them is compared: the event `pairing` of a run. */
+export const Pairing = z.object({
+  pairs: z.array(PairReport),
+  teacher: z.array(PairPoint).default([]),
+  student: z.array(PairPoint).default([]),
+})
+export type Pairing = z.infer<typeof Pairing>
+
+/** Where what the teacher says came from, and how fast it was. */
+export const TeacherUse = z.object({
+  cached: z.boolean(),
+  because: z.string().optional(),
+  samples: z.number().int(),
+  milliseconds: z.number(),
+  /** Samples a second. */
+  throughput: z.number(),
+  bytes: z.number().optional(),
+  reused: z.boolean().optional(),
+})
+export type TeacherUse = z.infer<typeof TeacherUse>
+
 /** How teacher and student of the step `distil` agree; every prediction of a sequence counts. */
 export const Agreement = z.object({
   before: z.number(),
@@ -73,11 +135,26 @@ export const Agreement = z.object({
   /** Binomial standard error of `after`. */
   error: z.number(),
   n: z.number().int(),
+  /** Where the samples are from. */
+  split: z.enum(['test', 'train', 'validation']).optional(),
   /** The first samples of the split on which they differ after training, with both classes. */
   disagreements: z.array(z.object({ sample: z.number().int(), teacher: z.number().int(), student: z.number().int() })),
-  /** Row: the teacher's class; column: the student's. */
+  /** Row: the teacher's class; column: the student's; of the student before and after training. */
   confusion: z.array(z.array(z.number().int())).optional(),
+  confusionBefore: z.array(z.array(z.number().int())).optional(),
 })
+export type Agreement = z.infer<typeof Agreement>
+
+/** The step `distil`. What it pairs and its teacher's cost are of its last phase. */
+export const DistilReport = z.object({
+  strategy: z.string(),
+  pairing: z.array(PairReport).optional(),
+  teacher: TeacherUse.optional(),
+  /** Samples a second that the student was trained on. */
+  throughput: z.number().optional(),
+  agreement: Agreement.optional(),
+})
+export type DistilReport = z.infer<typeof DistilReport>
 
 /** A model on its way through a recipe (`stages` of the result): the size waterfall, and costs against accuracy. */
 export const Stage = z.object({

@@ -3,7 +3,11 @@ import { z } from 'zod'
 /** What one technique on one layer does, without any training: a line of a search's `sensitivity.json`. */
 export const Sensitivity = z.object({
   layer: z.string(),
+  /** In English. */
   technique: z.string(),
+  /** The same for shells: `lowRank` by a factor, the share that `sparse` keeps, that `channels` cuts, `bits` of a weight. */
+  code: z.enum(['lowRank', 'sparse', 'channels', 'bits']).optional(),
+  amount: z.number().optional(),
   family: z.enum(['factorization', 'pruning', 'quantization']),
   /** Accuracy that is lost on the samples, 0 to 1; negative when it grew. */
   drop: z.number(),

@@ -2,15 +2,18 @@ import { AlambicError } from '../../protocol/errors.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { asTensor } from '../../graph/types.ts'
 import { costOf } from '../../ops/cost.ts'
+import { agreementOver } from '../../measure/agreement.ts'
 import { openDims } from '../../measure/assess.ts'
 import { removeFinalSoftmax } from '../../passes/index.ts'
-import { planDistillation, type PairReport } from '../../train/distil/plan.ts'
+import type { PairReport } from '../../protocol/files/methods.ts'
+import { planDistillation } from '../../train/distil/plan.ts'
 import { describe, type TermSpec } from '../../train/distil/spec.ts'
 import type { LossTerm } from '../../train/losses.ts'
 import { trainingSource } from '../../train/source.ts'
 import { fit, type FitOptions, type FitResult } from '../fit.ts'
 import type { StepContext } from '../step.ts'
 import { openTeacher, type TeacherReport } from '../teacher.ts'
+import { columnOf } from './columns.ts'
 
 export interface Following extends Omit<FitOptions, 'losses' | 'training' | 'extra'> {
   readonly student: Graph
@@ -42,7 +45,10 @@ export async function follow(context: StepContext, options: Following): Promise<
     batch: options.batch,
     seed: context.seed,
   })
-  if (plan.pairing.length > 0) context.journal.event('pairing', { pairs: plan.pairing })
+  if (plan.pairing.length > 0) {
+    const columns = { teacher: columnOf(teacher), student: columnOf(student) }
+    context.journal.event('pairing', { pairs: plan.pairing, ...columns })
+  }
   const source = await openTeacher(context, plan.teacher, plan.taps, options)
   try {
     const result = await fit(context, student, {
@@ -50,11 +56,27 @@ export async function follow(context: StepContext, options: Following): Promise<
       losses: [...plan.losses, ...(options.more ?? [])],
       training: plan.training,
       extra: (indices, x) => source.feeds(indices, x),
-      ...(source.live ? { ahead: true, shown: () => ({ teacher: source.report().throughput }) } : {}),
+      ...(source.live ? { ahead: true } : {}),
+      shown: () => ({ teacher: source.report().throughput }),
+      watch: agreementWatch(context, teacher, options),
     })
     return { ...result, pairing: plan.pairing, teacher: source.report() }
   } finally {
     await source.close()
+  }
+}
+
+/** The share of samples kept out of training on which the student says what its teacher does. */
+function agreementWatch(
+  context: StepContext,
+  teacher: Graph,
+  { preprocessing }: Following,
+): NonNullable<FitOptions['watch']> {
+  let compare: ReturnType<typeof agreementOver> | undefined
+  return async (graph, held) => {
+    compare ??= agreementOver(teacher, held, { ...context, preprocessing })
+    const agreement = await compare(graph)
+    return agreement === undefined ? {} : { agreement }
   }
 }
 

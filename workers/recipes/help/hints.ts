@@ -1,5 +1,14 @@
 /** Descriptions of options in Chinese, by what their schemas say in English. */
 export const hints: Readonly<Record<string, string>> = {
+  'What the result may cost: latency=50%, macs=50%, params=…, bytes=… or packed=… (a .cmpz container)':
+    '结果最多允许的成本：latency=50%、macs=50%、params=…、bytes=… 或 packed=…（.cmpz 容器）',
+  'Largest accuracy that may be lost, 0 to 1': '最多可损失的精度，0 到 1',
+  'How long it may take; a trial that runs is finished': '最长用时（秒）；正在进行的试验会做完',
+  'Epochs of the first trials that are trained; the best get three times as many':
+    '第一批训练试验的轮数；最好的会得到三倍轮数',
+  'How often the best go on to longer training': '最好的进入更长训练的次数',
+  'Samples that the map of single layers is made with': '制作逐层敏感度图所用的样本数',
+  'Share or number of training samples kept out to compare by': '留出用于比较的训练样本的比例或数量',
   'Type of activations': '激活的类型',
   'Zero in the middle of every range': '每个范围以零为中心',
   'Type of weights': '权重的类型',

@@ -1,6 +1,7 @@
 import { distillation } from './distillation.ts'
 import { pruning } from './pruning.ts'
 import { quantization } from './quantization.ts'
+import { search } from './search.ts'
 import { training } from './training.ts'
 import { weights } from './weights.ts'
 import type { MethodPage } from './words.ts'
@@ -14,6 +15,7 @@ export const pages = {
   ...pruning,
   ...weights,
   ...quantization,
+  ...search,
 } as const satisfies Readonly<Record<string, MethodPage>>
 
 export type MethodId = keyof typeof pages

@@ -152,6 +152,9 @@ const labels: Readonly<Record<string, string>> = {
   weightBits: '权重位数',
   weightDecay: '权重衰减',
   weightRange: '权重范围',
+  rungs: '晋级次数',
+  seconds: '时间预算（秒）',
+  target: '目标',
   weights: '权重类型',
   width: '宽',
 }

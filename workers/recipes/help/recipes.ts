@@ -7,5 +7,6 @@ export const recipeTitles: Readonly<Record<string, string>> = {
   'kd-tutorial-regressor': '知识蒸馏教程：特征回归',
   'low-rank-int8': '低秩分解，再静态 int8',
   'mobile-int8': '静态 int8，损失不超过百分之一',
+  search: '搜索延迟减半的配方',
   'thin-and-distil': '通道减半，由完整网络教导',
 }

@@ -21,7 +21,7 @@ interface Changed {
   readonly saved?: number
 }
 
-interface Technique {
+interface Technique extends Required<Pick<Sensitivity, 'code' | 'amount'>> {
   readonly name: string
   readonly family: Sensitivity['family']
   readonly apply: (graph: Graph, layer: LayerWeight) => Changed | undefined
@@ -29,6 +29,8 @@ interface Technique {
 
 const lowRank = (ratio: number): Technique => ({
   name: `low rank, ${ratio}× fewer parameters`,
+  code: 'lowRank',
+  amount: ratio,
   family: 'factorization',
   apply: (graph, layer) => ({
     graph: factorize(graph, {
@@ -48,6 +50,8 @@ const INDEX_BITS = 5
 
 const sparse = (keep: number): Technique => ({
   name: `single weights, ${100 * keep} % kept`,
+  code: 'sparse',
+  amount: keep,
   family: 'pruning',
   apply: (graph, { name }) => ({
     graph: pruneMagnitude(graph, layerWeights(graph), { keep: { [name]: keep } }).graph,
@@ -58,6 +62,8 @@ const sparse = (keep: number): Technique => ({
 /** The least important output channels by their norms, with all that reads them. */
 const channels = (ratio: number): Technique => ({
   name: `channels, ${100 * ratio} % cut`,
+  code: 'channels',
+  amount: ratio,
   family: 'pruning',
   apply: (graph, { name }) => {
     const { groups, scores } = scoreAll(graph, ChoiceOptions.parse({ method: 'l2' }), {}, 0)
@@ -71,6 +77,8 @@ const channels = (ratio: number): Technique => ({
 /** Weights rounded to so many bits with a scale for each output channel; activations stay. */
 const rounded = (bits: 4 | 8): Technique => ({
   name: `${bits}-bit weights`,
+  code: 'bits',
+  amount: bits,
   family: 'quantization',
   apply: (graph, { name, node, tensor }) => {
     const last = tensor.dims.length - 1
@@ -104,6 +112,7 @@ export interface MapOptions {
   readonly time: (before: Graph, after: Graph) => Promise<readonly [before: number, after: number]>
   readonly isOver: () => boolean
   readonly progress: (done: number, total: number) => void
+  readonly found?: (line: Sensitivity) => void
 }
 
 /**
@@ -122,7 +131,9 @@ export async function sensitivities(graph: Graph, options: MapOptions): Promise<
       const changed = applied(() => technique.apply(graph, layer))
       if (!changed || changed.graph === graph) continue
       const drop = base - (await options.score(changed.graph))
-      found.push(await lineOf(graph, layer, technique, changed, drop, options.time))
+      const line = await lineOf(graph, layer, technique, changed, drop, options.time)
+      found.push(line)
+      options.found?.(line)
     }
   }
   return found
@@ -131,7 +142,7 @@ export async function sensitivities(graph: Graph, options: MapOptions): Promise<
 async function lineOf(
   graph: Graph,
   layer: LayerWeight,
-  { name: technique, family }: Technique,
+  { name: technique, family, code, amount }: Technique,
   changed: Changed,
   drop: number,
   time: MapOptions['time'],
@@ -147,6 +158,8 @@ async function lineOf(
   return {
     layer: layer.name,
     technique,
+    code,
+    amount,
     family,
     drop,
     macs,

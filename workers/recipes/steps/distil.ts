@@ -14,14 +14,19 @@ async function run(context: StepContext, options: DistilOptions): Promise<StepRe
   const preprocessing = sharedPreprocessing(data, student, teachers, options.preprocessing)
   const nets = { student, teacher, preprocessing }
   const { graph, stopped, report } = await strategies[options.strategy](context, nets, options)
-  const split = data.splits.test ?? data.splits.validation
+  const compared = data.splits.test ? 'test' : 'validation'
+  const split = data.splits[compared]
   const agreement =
     teacher && split && !stopped
       ? await agreementOf({ teacher, before: student.graph, after: graph }, split, { ...context, preprocessing })
       : undefined
   return {
     model: withPreprocessing({ ...student, graph }, preprocessing),
-    report: { strategy: options.strategy, ...report, ...(agreement ? { agreement } : {}) },
+    report: {
+      strategy: options.strategy,
+      ...report,
+      ...(agreement ? { agreement: { ...agreement, split: compared } } : {}),
+    },
     stopped,
   }
 }

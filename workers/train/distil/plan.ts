@@ -1,4 +1,5 @@
 import { AlambicError } from '../../protocol/errors.ts'
+import type { Bridge, PairReport } from '../../protocol/files/methods.ts'
 import type { Graph, Value } from '../../graph/graph.ts'
 import { asTensor } from '../../graph/types.ts'
 import { Emitter } from '../../ops/emit.ts'
@@ -10,17 +11,6 @@ import { withBatch } from './batch.ts'
 import { findPairs, type Nets, type Pair } from './pairing.ts'
 import { describe, rampOf, type TermSpec } from './spec.ts'
 import type { Adapted, Sides } from './terms.ts'
-
-/** A pair as it will be trained, for people. */
-export interface PairReport {
-  readonly term: string
-  readonly student: string
-  readonly studentDims: readonly number[]
-  readonly teacher: string
-  readonly teacherDims: readonly number[]
-  /** What stands between them in training only. */
-  readonly between: string
-}
 
 /** A value that the teacher puts out for every batch, and the batch input of the step graph that it goes to. */
 export interface TeacherTap {
@@ -115,7 +105,7 @@ function withOutputs(graph: Graph, values: readonly string[]): Graph {
 function adapt(g: Emitter, spec: TermSpec, pair: Pair, at: { name: string; seed: number }): Adapted {
   const adapted = describe(spec.term).adapt?.({ g, pair, ...at }, spec.options) ?? {
     student: pair.student.value,
-    text: 'compared as they are',
+    bridge: { kind: 'same' as const },
   }
   const known = new Set(g.outputs.map((v) => v.name))
   for (const value of [adapted.student, ...(adapted.extra ?? [])]) if (!known.has(value)) g.output(value)
@@ -188,11 +178,26 @@ function lossOf(spec: TermSpec, pairs: readonly Pair[], adapted: readonly Adapte
 const classesFirst = (g: Emitter, logits: string): string =>
   g.rank(logits) === 3 ? g.transpose(logits, [0, 2, 1]) : logits
 
-const reportOf = ({ term }: TermSpec, { student, teacher }: Pair, { text }: Adapted): PairReport => ({
+/** What stands between the two features of a pair, in English. */
+function bridgeText({ kind, pooled, kernel, from, to, variance }: Bridge): string {
+  const texts: Readonly<Record<Bridge['kind'], string>> = {
+    same: 'compared as they are',
+    attention: 'as maps of attention',
+    convolution: `a ${kernel}×${kernel} convolution ${from} → ${to}, trained`,
+    matrix: `a matrix ${from} → ${to}, trained`,
+    embedded: `both embedded in ${to} numbers, trained`,
+    averaged: `the teacher's ${from} values averaged to ${to}`,
+  }
+  const first = pooled ? `averaged to ${pooled.join('×')}, ` : ''
+  return `${first}${texts[kind]}${variance ? '; a trained variance for each channel' : ''}`
+}
+
+const reportOf = ({ term }: TermSpec, { student, teacher }: Pair, { bridge }: Adapted): PairReport => ({
   term,
   student: student.value,
   studentDims: student.dims,
   teacher: teacher.value,
   teacherDims: teacher.dims,
-  between: text,
+  between: bridgeText(bridge),
+  bridge,
 })

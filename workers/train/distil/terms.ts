@@ -1,6 +1,7 @@
 import { sizeOf } from '../../graph/tensor.ts'
 import { z } from 'zod'
 import { AlambicError } from '../../protocol/errors.ts'
+import type { Bridge } from '../../protocol/files/methods.ts'
 import type { Emitter } from '../../ops/emit.ts'
 import { crossEntropy, type LossContext } from '../losses.ts'
 import {
@@ -24,8 +25,8 @@ export interface Adapted {
   readonly student: string
   /** More trained values that the loss reads: VID's variances. */
   readonly extra?: readonly string[]
-  /** What stands between, for people: `1×1 convolution 16 → 32`. */
-  readonly text: string
+  /** What stands between, as data: shells say it in their languages. */
+  readonly bridge: Bridge
 }
 
 export interface AdaptContext {
@@ -103,7 +104,7 @@ const middle = (pairs: readonly Pair[]) => pairs.slice(Math.floor((pairs.length 
 const sumOver = (g: Emitter, pairs: readonly Sides[], loss: (sides: Sides) => string): string =>
   pairs.map(loss).reduce((sum, value) => g.add(sum, value))
 
-const asIs = ({ pair }: AdaptContext): Adapted => ({ student: pair.student.value, text: 'compared as they are' })
+const asIs = ({ pair }: AdaptContext): Adapted => ({ student: pair.student.value, bridge: { kind: 'same' } })
 
 const equal = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((d, i) => d === b[i])
 
@@ -117,23 +118,24 @@ function toTeacher(c: AdaptContext, id: string, kernel: number, always: boolean)
   if (!size) throw misfit(id, 'neither size is a whole multiple of the other', s, t)
   const pooled = s.length === 3 ? pooledTo(g, pair.student.value, size) : pair.student.value
   const [from, to] = s.length === 3 ? [s[0], t[0]] : [s.at(-1), t.at(-1)]
-  if (from === to && !always) return { student: pooled, text: sizes(s, size, 'compared as they are') }
-  const kind = s.length === 3 ? `${kernel}×${kernel} convolution` : 'matrix'
+  if (from === to && !always) return { student: pooled, bridge: { kind: 'same', ...averaged(s, size) } }
+  const widths = { from: from as number, to: to as number }
+  const kind = s.length === 3 ? { kind: 'convolution' as const, kernel } : { kind: 'matrix' as const }
   return {
     student: regressor(g, pooled, t, kernel, { name, seed }),
-    text: sizes(s, size, `a ${kind} ${from} → ${to}, trained`),
+    bridge: { ...kind, ...widths, ...averaged(s, size) },
   }
 }
 
-const sizes = (dims: readonly number[], size: readonly number[], text: string): string =>
-  dims.length === 3 && !equal(dims.slice(1), size) ? `averaged to ${size.join('×')}, ${text}` : text
+const averaged = (dims: readonly number[], size: readonly number[]): Pick<Bridge, 'pooled'> =>
+  dims.length === 3 && !equal(dims.slice(1), size) ? { pooled: [...size] } : {}
 
 /** Attention maps have no channels: only their size must be one. */
 function toAttention({ g, pair }: AdaptContext): Adapted {
   const [s, t] = [pair.student.dims, pair.teacher.dims]
   const size = s.length === 3 && t.length === 3 ? commonSize(s.slice(1), t.slice(1)) : undefined
   if (!size) throw misfit('at', 'attention takes maps whose sizes are whole multiples of each other', s, t)
-  return { student: pooledTo(g, pair.student.value, size), text: sizes(s, size, 'as maps of attention') }
+  return { student: pooledTo(g, pair.student.value, size), bridge: { kind: 'attention', ...averaged(s, size) } }
 }
 
 /**
@@ -176,15 +178,14 @@ function toEmbeddings({ g, pair, name, seed }: AdaptContext, size: number): Adap
   const student = projection(g, feature.flatRows(g, pair.student.value), size, { name, seed })
   const weight = g.mul(freshWeight(g, `${name}.teacher.weight`, [length, size], length, seed), -1)
   const bias = g.mul(freshBias(g, `${name}.teacher.bias`, size), -1)
-  return { student, extra: [weight, bias], text: `both embedded in ${size} numbers, trained` }
+  return { student, extra: [weight, bias], bridge: { kind: 'embedded', to: size } }
 }
 
 /** The tutorial's way: the longer teacher is averaged; else a regressor. */
 function toCosine(c: AdaptContext): Adapted {
   const [s, t] = [c.pair.student.dims, c.pair.teacher.dims].map((dims) => sizeOf(dims)) as [number, number]
   if (t % s !== 0) return toTeacher(c, 'cosine', 1, false)
-  const text = s === t ? 'compared as they are' : `the teacher's ${t} values averaged to ${s}`
-  return { student: c.pair.student.value, text }
+  return { student: c.pair.student.value, bridge: s === t ? { kind: 'same' } : { kind: 'averaged', from: t, to: s } }
 }
 
 function cosine(g: Emitter, { student, teacher }: Sides): string {
@@ -206,7 +207,7 @@ function toVariational(c: AdaptContext): Adapted {
   const rho = g.add(freshBias(g, `${name}.rho`, size), start)
   const shape = places.length === 2 ? [1, size, 1, 1] : [size]
   const variance = g.reshape(g.add(g.softplus(rho), VARIANCE.epsilon), shape)
-  return { ...adapted, extra: [variance], text: `${adapted.text}; a trained variance for each channel` }
+  return { ...adapted, extra: [variance], bridge: { ...adapted.bridge, variance: true } }
 }
 
 const comparison = (title: string, source: string, compare: (g: Emitter, s: string, t: string) => string) =>
