@@ -13,6 +13,24 @@ export function alambic(home: string, ...words: string[]): void {
   if (run.status !== 0) throw new Error(run.stderr)
 }
 
+interface TrainAndPrune {
+  /** Of the zoo, with the share of its width. */
+  readonly net: string
+  /** Of MNIST, for each run. */
+  readonly samples: number
+  /** Of the first run; the second takes one. */
+  readonly epochs: number
+  readonly ratio: number
+}
+
+/** Two runs in the project `digits`: a net that is trained, and that net with fewer channels. */
+export function trainAndPrune(home: string, { net, samples, epochs, ratio }: TrainAndPrune): void {
+  const common = ['--project', 'digits', '--data', 'mnist', '--threads', '1', '--limit', String(samples)]
+  alambic(home, 'train', net, ...common, '--epochs', String(epochs), '--lr', '0.003')
+  const [made = ''] = modelsOf(home)
+  alambic(home, 'prune', made, ...common, '--epochs', '1', '--ratio', String(ratio), '--lr', '0.001')
+}
+
 /** Files of the models of all projects in a data folder. */
 export function modelsOf(home: string): string[] {
   const names = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
-import { alambic, modelsOf } from './cli.ts'
-import { expect, openStudio, picture, startStudio, type Studio, test, watchConsole } from './studio.ts'
+import { looks, setLook, violations } from './axe.ts'
+import { modelsOf, trainAndPrune } from './cli.ts'
+import { expect, goTo, picture, startStudio, type Studio, test, watchConsole } from './studio.ts'
 
 /** Real runs held against each other: numbers, layers, answers, and a report that opens without a network. */
 test.describe.configure({ mode: 'serial' })
@@ -13,26 +13,13 @@ let studio: Studio
 test.beforeAll(async () => {
   test.setTimeout(180_000)
   studio = await startStudio('no')
-  await studio.meanwhile(() => {
-    const common = ['--project', 'digits', '--data', 'mnist', '--threads', '1', '--limit', '3000', '--epochs', '1']
-    alambic(studio.home, 'train', 'lenet-5@0.5', ...common, '--epochs', '2', '--lr', '0.003')
-    alambic(studio.home, 'prune', modelsOf(studio.home)[0] ?? '', ...common, '--ratio', '0.5', '--lr', '0.001')
-  })
+  await studio.meanwhile(() => trainAndPrune(studio.home, { net: 'lenet-5@0.5', samples: 3000, epochs: 2, ratio: 0.5 }))
 })
 test.afterAll(async () => {
   await studio.stop()
 })
 
-/** A first launch goes to its newest run by itself, once that is known: so a screen is gone to until it is there. */
-async function go(page: Page, screen: 'compare' | 'settings'): Promise<void> {
-  const there = { compare: 'main .table, main .empty', settings: '#set-language' }[screen]
-  await openStudio(page, studio)
-  await expect(async () => {
-    await page.evaluate((to) => (window.location.hash = `#/${to}`), screen)
-    await expect(page.locator(there)).toBeVisible({ timeout: 1000 })
-  }).toPass()
-}
-const open = (page: Page) => go(page, 'compare')
+const open = (page: Page) => goTo(page, studio, 'compare')
 
 test('two runs are pinned, and the table tells how they differ', async ({ page }) => {
   const problems = watchConsole(page)
@@ -111,34 +98,24 @@ test('the report opens without a network and has the same numbers', async ({ pag
   expect(picture.length).toBeGreaterThan(20_000)
 })
 
-const levels = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-for (const [theme, language] of [
-  ['light', 'en'],
-  ['dark', 'zh-CN'],
-  ['dark', 'en'],
-  ['light', 'zh-CN'],
-] as const) {
+for (const look of looks) {
+  const [theme, language] = look
   test(`no accessibility rule is broken: ${theme}, ${language}`, async ({ page }) => {
-    await go(page, 'settings')
-    await page.locator('#set-language').selectOption(language)
-    await page.locator('#set-theme').selectOption(theme)
-    await expect(page.locator('html')).toHaveAttribute('lang', language)
+    await goTo(page, studio, 'settings')
+    await setLook(page, look)
     await page.evaluate(() => (window.location.hash = '#/compare'))
     await expect(page.locator('.side .scene-chart svg')).toBeVisible({ timeout: 30_000 })
     await page.locator('.stack > .card > header button').last().click()
     await expect(page.locator('.thumb canvas').first()).toBeVisible({ timeout: 60_000 })
     await page.screenshot({ path: `node_modules/.cache/alambic/screens/compare-${theme}-${language}.png` })
-    const { violations } = await new AxeBuilder({ page }).withTags(levels).analyze()
-    expect(
-      violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`),
-    ).toEqual([])
+    expect(await violations(page)).toEqual([])
     const main = page.locator('main .screen')
     await main.screenshot({ path: `node_modules/.cache/alambic/screens/compare-all-${theme}-${language}.png` })
   })
 }
 
 test('what was measured under other conditions has no winner, and can be measured again', async ({ page }) => {
-  await go(page, 'settings')
+  await goTo(page, studio, 'settings')
   await page.locator('#set-language').selectOption('en')
   await studio.meanwhile(() => {
     // The same numbers, but on another processor: what a project brought from another machine looks like.

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import AxeBuilder from '@axe-core/playwright'
+import { violations } from './axe.ts'
 import { expect, openStudio, picture, startStudio, type Studio, test } from './studio.ts'
 
 /** The Devices page: a card for every engine, with the reason where it does not compute, and a self-test that stays. */
@@ -41,7 +41,7 @@ test('every engine says whether it computes here, and what was measured', async 
     await page.locator('#set-theme').selectOption(theme)
     await page.evaluate(() => (window.location.hash = '#/devices'))
     await expect(cards).toHaveCount(7, { timeout: 60_000 })
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
+    expect(await violations(page)).toEqual([])
     await picture(page, `devices-cards-${theme}`)
   }
 })

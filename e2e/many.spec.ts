@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { alambic } from './cli.ts'
-import { expect, openStudio, picture, startStudio, type Studio, test } from './studio.ts'
+import { expect, goTo, picture, startStudio, type Studio, test } from './studio.ts'
 
 /** A thousand runs of a hundred fields: the table and the charts answer at once. */
 test.describe.configure({ mode: 'serial' })
@@ -47,11 +47,7 @@ function copyOf(runs: string, i: number, record: Record<string, unknown>, notes:
 
 test('sorting, scrolling, filtering and pinning take no time that a person notices', async ({ page }) => {
   test.setTimeout(120_000)
-  await openStudio(page, studio)
-  await expect(async () => {
-    await page.evaluate(() => (window.location.hash = '#/compare'))
-    await expect(page.locator('main .table')).toBeVisible({ timeout: 3000 })
-  }).toPass()
+  await goTo(page, studio, 'compare')
   await page.getByRole('button', { name: /^Everything 1,000/ }).click()
   const table = page.getByRole('table', { name: 'What is compared' })
   await expect(table).toHaveAttribute('aria-rowcount', String(RUNS + 1))

@@ -2,11 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import AxeBuilder from '@axe-core/playwright'
-import type { Page } from '@playwright/test'
 import { unzipSync } from 'fflate'
-import { alambic, modelsOf } from './cli.ts'
-import { expect, openStudio, picture, startStudio, type Studio, test, watchConsole } from './studio.ts'
+import { looks, setLook, violations } from './axe.ts'
+import { trainAndPrune } from './cli.ts'
+import { expect, goTo, picture, startStudio, type Studio, test, watchConsole } from './studio.ts'
 
 /** Versions of a model, and exports that were proven to work. */
 test.describe.configure({ mode: 'serial' })
@@ -15,30 +14,15 @@ let studio: Studio
 test.beforeAll(async () => {
   test.setTimeout(180_000)
   studio = await startStudio('no')
-  await studio.meanwhile(() => {
-    const common = ['--project', 'digits', '--data', 'mnist', '--threads', '1', '--limit', '2000', '--epochs', '1']
-    alambic(studio.home, 'train', 'lenet-5@0.3', ...common, '--lr', '0.003')
-    alambic(studio.home, 'prune', modelsOf(studio.home)[0] ?? '', ...common, '--ratio', '0.3', '--lr', '0.001')
-  })
+  await studio.meanwhile(() => trainAndPrune(studio.home, { net: 'lenet-5@0.3', samples: 2000, epochs: 1, ratio: 0.3 }))
 })
 test.afterAll(async () => {
   await studio.stop()
 })
 
-/** A first launch goes to its newest run by itself, once that is known: so a screen is gone to until it is there. */
-async function go(page: Page, screen: 'models' | 'settings'): Promise<void> {
-  const there = { models: 'main table', settings: '#set-language' }[screen]
-  await openStudio(page, studio)
-  await expect(async () => {
-    await page.evaluate((to) => (window.location.hash = `#/${to}`), screen)
-    await expect(page.locator(there).first()).toBeVisible({ timeout: 1000 })
-    await expect(page).toHaveURL(new RegExp(`#/${screen}$`))
-  }).toPass()
-}
-
 test('models stand below what they were made from', async ({ page }) => {
   const problems = watchConsole(page)
-  await go(page, 'models')
+  await goTo(page, studio, 'models')
   const versions = page.getByRole('region', { name: 'Versions' })
   await expect(versions.getByRole('row')).toHaveCount(3)
   await expect(versions.getByRole('row').nth(1)).toContainText(/Level 1: train #1/)
@@ -52,7 +36,7 @@ test('models stand below what they were made from', async ({ page }) => {
 
 test('an export is verified, kept, and its sample code runs', async ({ page }) => {
   test.setTimeout(120_000)
-  await go(page, 'models')
+  await goTo(page, studio, 'models')
   await page.getByRole('button', { name: 'Export prune #2' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByRole('radio', { name: /^Folder with sample code/ }).check()
@@ -91,7 +75,7 @@ test('an export is verified, kept, and its sample code runs', async ({ page }) =
 })
 
 test('a model is renamed, put in the bin, and brought back by undo', async ({ page }) => {
-  await go(page, 'models')
+  await goTo(page, studio, 'models')
   await page.getByRole('button', { name: 'Rename prune #2' }).click()
   await page.getByRole('dialog').getByRole('textbox').fill('slim')
   await page.keyboard.press('Enter')
@@ -108,29 +92,18 @@ test('a model is renamed, put in the bin, and brought back by undo', async ({ pa
   await expect(versions.getByRole('row')).toHaveCount(3)
 })
 
-const levels = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-for (const [theme, language] of [
-  ['light', 'en'],
-  ['dark', 'zh-CN'],
-  ['dark', 'en'],
-  ['light', 'zh-CN'],
-] as const) {
+for (const look of looks) {
+  const [theme, language] = look
   test(`no accessibility rule is broken: ${theme}, ${language}`, async ({ page }) => {
-    await go(page, 'settings')
-    await page.locator('#set-language').selectOption(language)
-    await page.locator('#set-theme').selectOption(theme)
-    await expect(page.locator('html')).toHaveAttribute('lang', language)
+    await goTo(page, studio, 'settings')
+    await setLook(page, look)
     await page.evaluate(() => (window.location.hash = '#/models'))
     await expect(page.locator('main table')).toHaveCount(2)
-    const broken = async () => {
-      const { violations } = await new AxeBuilder({ page }).withTags(levels).analyze()
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`)
-    }
-    expect(await broken()).toEqual([])
+    expect(await violations(page)).toEqual([])
     await picture(page, `models-${theme}-${language}`)
     await page.locator('main .actions button').first().click()
     await expect(page.locator('dialog[open] fieldset')).toBeVisible()
-    expect(await broken()).toEqual([])
+    expect(await violations(page)).toEqual([])
     await picture(page, `models-dialog-${theme}-${language}`)
   })
 }

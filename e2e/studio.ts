@@ -86,6 +86,23 @@ export async function openStudio(page: Page, studio: Studio): Promise<void> {
   await expect(page.locator('main > *').first()).toBeVisible()
 }
 
+/** What is in view once a screen is there. */
+const landmarks = {
+  compare: 'main .table, main .empty',
+  models: 'main table',
+  settings: '#set-language',
+} as const
+
+/** Goes to a screen. A first launch goes to its newest run by itself, once that is known: so it is asked until it is there. */
+export async function goTo(page: Page, studio: Studio, screen: keyof typeof landmarks): Promise<void> {
+  await openStudio(page, studio)
+  await expect(async () => {
+    await page.evaluate((to) => (window.location.hash = `#/${to}`), screen)
+    await expect(page.locator(landmarks[screen]).first()).toBeVisible({ timeout: 1000 })
+    await expect(page).toHaveURL(new RegExp(`#/${screen}$`))
+  }).toPass()
+}
+
 /** Messages of the page that a person would find in its console: none is right. */
 export function watchConsole(page: Page): readonly string[] {
   const problems: string[] = []
