@@ -48,7 +48,7 @@ const screens: readonly Screen[] = [
     close: escape,
   },
   { name: 'runs', open: at(() => '#/runs') },
-  ...['curves', 'samples', 'log', 'config', 'checkpoints'].map((tab) => ({
+  ...['curves', 'results', 'samples', 'log', 'config', 'checkpoints'].map((tab) => ({
     name: `run-${tab}`,
     open: async (page: Page, run: string) => {
       await at(() => `#/runs/${run}/${tab}`)(page, run)

@@ -11,6 +11,8 @@ export interface Format {
   readonly percent: (share: number, digits?: number) => string
   /** A signed difference of shares in percentage points: −0.4 pp. */
   readonly points: (difference: number, digits?: number) => string
+  /** A signed relative change: −72.7 %. */
+  readonly change: (share: number, digits?: number) => string
   /** A share with its standard error: 91.3 ± 0.3 %. */
   readonly percentWithError: (share: number, error: number) => string
   /** SI sizes: 1.09 MB. */
@@ -73,6 +75,10 @@ export function createFormat(locale: string, t: Translate): Format {
       `${signed(digits)
         .format(100 * difference)
         .replace('-', '−')} pp`,
+    change: (share, digits = 1) =>
+      `${signed(digits)
+        .format(100 * share)
+        .replace('-', '−')} %`,
     percentWithError: (share, error) => `${fixed(1).format(100 * share)} ± ${fixed(1).format(100 * error)} %`,
     bytes: (value) => bytesText(value, locale),
     count: (value) => countText(value, (scaled) => significant(3).format(scaled)),

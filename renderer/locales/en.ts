@@ -7,6 +7,7 @@ import { runs } from './en/runs.ts'
 import { settings } from './en/settings.ts'
 import { kit } from './en/kit.ts'
 import { compare } from './en/compare.ts'
+import { results } from './en/results.ts'
 import { models } from './en/models.ts'
 
 /** Every phrase of the screens in English; zh-CN.ts has the same keys, and a test compares the two. */
@@ -21,4 +22,5 @@ export const en = {
   ...models,
   ...graph,
   ...inspect,
+  ...results,
 }

@@ -7,6 +7,7 @@ import { runs } from './zh-CN/runs.ts'
 import { settings } from './zh-CN/settings.ts'
 import { kit } from './zh-CN/kit.ts'
 import { compare } from './zh-CN/compare.ts'
+import { results } from './zh-CN/results.ts'
 import { models } from './zh-CN/models.ts'
 import type { Messages } from './phrases.ts'
 
@@ -22,4 +23,5 @@ export const zhCN: Messages = {
   ...models,
   ...graph,
   ...inspect,
+  ...results,
 }

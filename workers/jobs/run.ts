@@ -137,15 +137,22 @@ class Run {
 
   /** Stages are worth measuring where there are several: the result of one step is measured anyway. */
   async #measure(step: string, path: string, data: Dataset): Promise<Record<string, unknown> | undefined> {
-    const compared = step === 'input' && this.#recipe.targets.maxDrop !== undefined
-    if (this.#recipe.steps.length < 2 && !compared) return undefined
+    if (this.#recipe.steps.length < 2 && step !== 'input') return undefined
     const { executor } = this.#environment
     const { threads } = this.#record.request as Request
     return { ...(await measureStage(step, path, data, { executor, threads })) }
   }
 
+  /** What the result is held against: of no use for a net that is only trained. */
+  get #hasBefore(): boolean {
+    const { steps, targets } = this.#recipe
+    const [only] = steps
+    if (steps.length > 1 || targets.maxDrop !== undefined) return true
+    return only !== undefined && !['training', 'distillation'].includes(only.description.family)
+  }
+
   async #measureInput(source: Model, data: Dataset): Promise<void> {
-    if (this.#record.input || (this.#recipe.steps.length < 2 && this.#recipe.targets.maxDrop === undefined)) return
+    if (this.#record.input || !this.#hasBefore) return
     const path = join(this.#folder.path, 'input.onnx')
     await writeModel(source, path)
     const input = await this.#measure('input', path, data)

@@ -90,6 +90,7 @@ export const runs = {
     crashed: 'Its process died {n} time | Its process died {n} times',
     tabs: 'Parts of the run',
     curves: 'Curves',
+    results: 'Results',
     samples: 'Samples',
     log: 'Log',
     config: 'Config',

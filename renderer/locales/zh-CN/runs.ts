@@ -93,6 +93,7 @@ export const runs: Phrases<typeof english> = {
     crashed: '其进程已终止 {n} 次',
     tabs: '运行的各部分',
     curves: '曲线',
+    results: '结果',
     samples: '样本',
     log: '日志',
     config: '配置',

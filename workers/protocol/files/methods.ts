@@ -16,6 +16,32 @@ export type RankCurve = z.infer<typeof RankCurve>
 
 const Change = z.object({ before: z.number(), after: z.number() })
 
+/** A count before and after; null where it cannot be counted. */
+const Pair = z.tuple([z.number().nullable(), z.number().nullable()])
+
+/** A group of channels that are cut together, as a round of pruning left it. */
+export const PrunedGroup = z.object({
+  group: z.number().int(),
+  name: z.string(),
+  before: z.number().int(),
+  after: z.number().int(),
+})
+
+/** A round of the steps `prune` and `slim`. */
+export const PruneRound = z.object({
+  ratio: z.number(),
+  groups: z.array(PrunedGroup),
+  /** Channels that stay whole, and why. */
+  whole: z.array(z.object({ node: z.string(), channels: z.number().int(), reason: z.string() })),
+  /** Groups that the method has no score for. */
+  unscored: z.array(z.string()),
+  params: Pair,
+  macs: Pair,
+})
+
+export const PruneReport = z.object({ rounds: z.array(PruneRound).default([]) })
+export type PruneReport = z.infer<typeof PruneReport>
+
 /** A layer of the step `factorize`: what became of it, or why it stayed. */
 export const FactorizedLayer = z.object({
   name: z.string(),

@@ -72,7 +72,10 @@ export interface RunDetail extends RunSummary {
   /** The recipe as YAML, and as a plain value. */
   readonly yaml: string
   readonly plain: Report
-  readonly reports: readonly { readonly id: string; readonly report: Report }[]
+  /** Of finished steps: what each says of itself, and what its model costs where that was measured (`Stage`). */
+  readonly reports: readonly { readonly id: string; readonly report: Report; readonly stage?: Report }[]
+  /** What the run's own model costs, measured as its stages are. */
+  readonly input?: Report
   readonly streams: readonly StreamInfo[]
   readonly checkpoints: readonly CheckpointInfo[]
   /** Lines of its log, and the sequence number of its last event. */

@@ -1,0 +1,43 @@
+/** What the steps of a run did to its model. */
+export const results = {
+  results: {
+    inspectInput: 'Inspect the input',
+    inspect: 'Inspect this model',
+    compare: 'Compare',
+    step: 'Step {n}: {title}',
+    state: { done: 'done', now: 'at hand', waiting: 'waiting', ended: 'not reached' },
+    waiting: 'This step has not started yet.',
+    going: 'This step is at work. What it measures is shown here when it is done.',
+    ended: 'The run ended before this step had anything to report.',
+    noComponent: 'This step reports nothing that is drawn; the Config tab has its whole report.',
+    badReport: 'The report of this step cannot be shown',
+    badReportText: 'What the run folder holds is not what this version of Alambic writes for this step: {where}.',
+    badReportFix: 'The Config tab shows the report as it is. Run it again to have it in this version’s form.',
+    notMeasured: 'Costs are measured when the run has measured its input and this step is done.',
+    cost: {
+      caption: 'Costs before and after “{step}”',
+      what: 'Cost',
+      before: 'Before',
+      after: 'After',
+      change: 'Change',
+      params: 'Parameters',
+      macs: 'MACs',
+      bytes: 'On disk',
+      packedBytes: 'Packed',
+      latency: 'Latency, median',
+      accuracy: 'Accuracy',
+      same: 'the same',
+      unclear: '≈ {change}, within its error',
+      lost: '{change}, worse',
+      won: '{change}, better',
+    },
+    prune: {
+      channels: 'Channels of each group, before and after',
+      group: 'Group',
+    },
+    table: {
+      csv: 'CSV of {title}',
+      more: 'The first {n} of {of} rows; the CSV has all.',
+    },
+  },
+} as const
