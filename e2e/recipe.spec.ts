@@ -198,6 +198,51 @@ test('a model that is no better than guessing does not start unawares; a sweep i
   await expect(page.locator('table th a').filter({ hasText: 'ratio=' })).toHaveCount(4)
 })
 
+test('rules of single layers are made on the graph, beside how sensitive each layer is', async ({ page }) => {
+  test.setTimeout(120_000)
+  const problems = watchConsole(page)
+  await openStudio(page, studio)
+  await page.goto(address)
+  await page.locator('.step').nth(0).click()
+  await page.getByRole('tab', { name: 'Layers' }).click()
+  const graph = page.getByRole('application')
+  await expect(graph).toHaveAccessibleName(/drawn as [1-9]/)
+  await expect(page.getByText('Laying out …')).toBeHidden()
+  // By the keys of the graph: down to the first layer, and what is selected there is what the rule is for.
+  await graph.focus()
+  const editor = page.getByRole('group', { name: 'Rule for what is chosen' })
+  await expect(async () => {
+    await page.keyboard.press('ArrowDown')
+    await expect(editor.getByRole('spinbutton', { name: /Ratio/ })).toBeVisible({ timeout: 300 })
+  }).toPass()
+  await editor.getByRole('spinbutton', { name: /Ratio/ }).fill('0')
+  await page.keyboard.press('Tab')
+  const list = page.getByRole('region', { name: 'Layers' })
+  await expect(list.getByRole('row', { name: /ratio 0/ })).toHaveCount(1)
+  // And by the list, of two layers at once.
+  await list.getByRole('checkbox').nth(2).check()
+  await list.getByRole('checkbox').nth(3).check()
+  await list.getByRole('checkbox').nth(1).uncheck()
+  await expect(editor).toContainText('2 layers chosen')
+  await editor.getByRole('spinbutton', { name: /Ratio/ }).fill('0.2')
+  await page.keyboard.press('Tab')
+  await expect(list.getByRole('row', { name: /ratio 0\.2/ })).toHaveCount(2)
+  await saved(page)
+  expect(fileText(/thin-and-distil/)).toMatch(/rules:\s+- layer: \S+\s+ratio: 0\s/)
+  await expect(page.getByText('A stand-in without data')).toBeVisible()
+  await page.getByRole('combobox', { name: 'Data', exact: true }).selectOption('named:mnist')
+  await page.getByRole('button', { name: 'Scan the layers' }).click()
+  await expect(page.getByText(/Accuracy lost by each layer alone/)).toBeVisible({ timeout: 60_000 })
+  await expect(list.getByRole('row').nth(1)).toContainText('%')
+  await picture(page, 'recipe-layers')
+  await editor.getByRole('button', { name: 'Take the rule away' }).click()
+  await expect(list.getByRole('row', { name: /ratio 0\.2/ })).toHaveCount(0)
+  await page.locator('h1').click()
+  await page.keyboard.press('Control+z')
+  await expect(list.getByRole('row', { name: /ratio 0\.2/ })).toHaveCount(2)
+  expect(problems).toEqual([])
+})
+
 test('a recipe is deleted, and comes back', async ({ page }) => {
   await openStudio(page, studio)
   await page.keyboard.press('Alt+2')
@@ -223,7 +268,16 @@ for (const look of looks) {
       ['recipe', hash],
       ['recipe-step', hash, () => page.locator('.step').nth(2).click()],
       ['recipe-yaml', hash, () => page.getByRole('tab', { name: 'YAML' }).click()],
-      ['recipe-diff', hash, () => page.getByRole('tab').nth(2).click()],
+      ['recipe-diff', hash, () => page.getByRole('tab').last().click()],
+      [
+        'recipe-layers',
+        hash,
+        async () => {
+          await page.locator('.step').nth(0).click()
+          await page.getByRole('tab').nth(1).click()
+          await page.getByRole('application').waitFor()
+        },
+      ],
       ['help', '#/help'],
       ['help-prune', '#/help/prune'],
       ['help-quantize', '#/help/quantize'],

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { SensitivityScan } from '../../workers/protocol/files/sensitivity.ts'
 import type { StudioCall, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
 import type { CallName } from '../../workers/protocol/worker.ts'
 import type { Host } from './host.ts'
@@ -30,6 +31,18 @@ export const inspector = {
     (await host.jobs.run(job, (work) =>
       inOwnProcess(work, 'layerTimes', { model: pathOf(host, request), batch, runs }),
     )) as unknown as StudioResults['modelTimes'],
+  modelSensitivity: async (host: Host, { project, model }: Request<'modelSensitivity'>) => {
+    const scan = await host.project(project).models.sensitivity(model)
+    return scan ? { scan } : {}
+  },
+  scanModel: async (host: Host, { job, data, samples, seconds, ...of }: Request<'scanModel'>) => {
+    const project = host.project(of.project)
+    const { reference } = dataOf(project, data)
+    const question = { model: pathOf(host, of), data: reference, samples, seconds }
+    const scan = SensitivityScan.parse(await host.jobs.run(job, (work) => inOwnProcess(work, 'sensitivity', question)))
+    if (project.isHeld) await project.models.keepSensitivity(of.model, scan)
+    return scan
+  },
   modelActivations: async (host: Host, { job, data, node, samples, ...request }: Request<'modelActivations'>) => {
     const { reference } = dataOf(host.project(request.project), data)
     return (await host.jobs.run(job, (work) =>

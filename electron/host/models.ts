@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { AlambicError } from '../../workers/protocol/errors.ts'
 import { replaceJson, syncFolder } from '../../workers/protocol/files/durable.ts'
+import { SensitivityScan } from '../../workers/protocol/files/sensitivity.ts'
 import type { ModelId, ModelInfo, Origin } from '../../workers/protocol/studio.ts'
 import type { Report } from '../../workers/protocol/worker.ts'
 import { randomLetters } from './paths.ts'
@@ -172,6 +173,20 @@ export class ModelStore {
 
   async measured(id: ModelId, measured: Report): Promise<ModelInfo> {
     return this.#change(id, { measured })
+  }
+
+  /** What a scan of its layers found; undefined where there was none, or where its file is not what it should be. */
+  async sensitivity(id: ModelId): Promise<SensitivityScan | undefined> {
+    try {
+      return SensitivityScan.parse(JSON.parse(await readFile(join(this.folder(id), 'sensitivity.json'), 'utf8')))
+    } catch (thrown) {
+      if (thrown instanceof AlambicError) throw thrown
+      return undefined
+    }
+  }
+
+  async keepSensitivity(id: ModelId, scan: SensitivityScan): Promise<void> {
+    await replaceJson(join(this.folder(id), 'sensitivity.json'), scan)
   }
 
   async #change(id: ModelId, change: Partial<About>): Promise<ModelInfo> {

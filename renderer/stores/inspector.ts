@@ -9,6 +9,7 @@ import type {
   WeightHistogram,
   WeightNoise,
 } from '../../workers/protocol/studio.ts'
+import type { SensitivityScan } from '../../workers/protocol/files/sensitivity.ts'
 import { useHost } from './host.ts'
 
 /** What is asked for once and kept while the model is looked at. */
@@ -43,6 +44,10 @@ function useAsked<T>(ask: () => Promise<T>) {
   return { data, error, busy, load, forget }
 }
 
+/** Of a scan, what is shown first: few bits tell layers apart the best. */
+const preferred = ({ lines }: SensitivityScan): string =>
+  lines.find(({ technique }) => technique === '4-bit weights')?.technique ?? lines[0]?.technique ?? 'noise'
+
 /** The model that is looked at: what is known of it, and what of it is selected, which is one thing on the whole screen. */
 export const useInspector = defineStore('inspector', () => {
   const host = useHost()
@@ -57,6 +62,9 @@ export const useInspector = defineStore('inspector', () => {
   const sheet = useAsked<ModelSheet>(() => host.call('modelSheet', of()))
   const reach = useAsked<ModelReach>(() => host.call('modelReach', of()))
   const noise = useAsked<WeightNoise>(() => host.call('modelNoise', of()))
+  const kept = useAsked(() => host.call('modelSensitivity', of()))
+  /** What sensitivity is told by: a technique of the scan, or `noise`. */
+  const basis = ref('noise')
   const nodes = new Map<number, Promise<NodeFacts>>()
   const histograms = new Map<string, Promise<WeightHistogram>>()
 
@@ -65,10 +73,11 @@ export const useInspector = defineStore('inspector', () => {
     place.value = { project, model }
     selected.value = undefined
     group.value = undefined
+    basis.value = 'noise'
     times.value = undefined
     nodes.clear()
     histograms.clear()
-    for (const asked of [sheet, reach, noise]) asked.forget()
+    for (const asked of [sheet, reach, noise, kept]) asked.forget()
   }
 
   /** Asks once for each key; what failed is asked again. */
@@ -83,6 +92,17 @@ export const useInspector = defineStore('inspector', () => {
     once(nodes, row, () => host.call('modelNode', { ...of(), node: row }))
   const histogram = (tensor: string, axis: number): Promise<WeightHistogram> =>
     once(histograms, `${axis} ${tensor}`, () => host.call('modelWeights', { ...of(), tensor, axis }))
+
+  /** What a scan found just now: shown at once, when its model is still the one that is looked at. */
+  function putScan(project: string, model: string, scan: SensitivityScan): void {
+    if (place.value?.project !== project || place.value.model !== model) return
+    kept.data.value = { scan }
+    basis.value = preferred(scan)
+  }
+  // A scan that is there says more than the proxy.
+  watch(kept.data, (found) => {
+    if (found?.scan && basis.value === 'noise') basis.value = preferred(found.scan)
+  })
 
   // The first question may come before the connection is there.
   watch([place, () => host.connection], () => {
@@ -100,6 +120,10 @@ export const useInspector = defineStore('inspector', () => {
     reachError: reach.error,
     noise: noise.data,
     noiseError: noise.error,
+    basis,
+    scan: computed(() => kept.data.value?.scan),
+    putScan,
+    loadScan: kept.load,
     busy: computed(() => reach.busy.value || noise.busy.value),
     open,
     node,

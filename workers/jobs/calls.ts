@@ -23,6 +23,7 @@ import {
   sheetCall,
   weightsCall,
 } from './inspector/index.ts'
+import { sensitivityCall } from './inspector/sensitivity.ts'
 import { builtins } from '../recipes/builtin.ts'
 import { describeAll } from '../recipes/describe.ts'
 import { openModel, openWithFiles } from '../recipes/open.ts'
@@ -86,6 +87,7 @@ const handlers: Handlers = {
   reach: reachCall,
   layerTimes: layerTimesCall,
   activations: activationsCall,
+  sensitivity: sensitivityCall,
   compare: compareCall,
   predictions: predictionsCall,
   pictures: picturesCall,

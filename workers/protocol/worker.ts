@@ -131,6 +131,16 @@ export const ActivationsRequest = Compute.extend({
   samples: z.number().int().min(1).max(4096).default(64),
 })
 
+/** What each technique costs on each layer alone, in accuracy. */
+export const SensitivityRequest = Compute.extend({
+  model: Reference,
+  data: Reference,
+  samples: z.number().int().min(1).default(500),
+  /** After so many it stops, with what there is. */
+  seconds: z.number().positive().default(120),
+  seed: z.number().int().default(42),
+})
+
 export const CompareRequest = Compute.extend({
   models: z.array(Reference).min(1),
   data: Reference.optional(),
@@ -396,6 +406,7 @@ export const calls = {
   reach: SheetRequest,
   layerTimes: LayerTimesRequest,
   activations: ActivationsRequest,
+  sensitivity: SensitivityRequest,
   compare: CompareRequest,
   predictions: PredictionsRequest,
   pictures: PicturesRequest,

@@ -57,6 +57,36 @@ test('simple fields are fields', () => {
   }
 })
 
+test('rules of single layers are fields that a layer can be named in', () => {
+  const found = methods.flatMap(({ id, layers, fields }) => {
+    const field = layers === undefined ? undefined : fields.find(({ name }) => name === layers)
+    return layers === undefined ? [] : [[id, field && formOfRules(field.type)]]
+  })
+  expect(Object.fromEntries(found)).toEqual({
+    train: 'list of names',
+    finetune: 'list of names',
+    prune: 'list of layer',
+    slim: 'list of layer',
+    sparsify: 'names',
+    'prune-retrain': 'table',
+    factorize: 'table',
+    cluster: 'table',
+    quantize: 'names',
+    qat: 'names',
+    adaround: 'names',
+  })
+})
+
+const formOfRules = (type: FieldType): string | undefined => {
+  if (type.kind === 'table') return 'table'
+  if (type.kind === 'union') return type.variants.map((one) => formOfRules(one.type)).find((one) => one !== undefined)
+  if (type.kind !== 'list') return undefined
+  if (type.of.kind === 'text') return 'names'
+  const key =
+    type.of.kind === 'object' ? type.of.fields.find(({ name }) => ['layer', 'names'].includes(name)) : undefined
+  return key && `list of ${key.name}`
+}
+
 test('a form knows types, bounds and defaults', () => {
   const form = new Map(methods.find(({ id }) => id === 'prune')?.fields.map((field) => [field.name, field]))
   expect(form.get('ratio')).toMatchObject({

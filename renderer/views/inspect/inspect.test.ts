@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { ModelSheet, Texts } from '../../../workers/protocol/studio.ts'
 import { foldGraph } from '../../graph/tree.ts'
 import { drawnOf, rowOfId } from './drawn.ts'
-import { bitsOverlay, groupsOverlay, noiseOverlay, shareOverlay, type Words } from './overlays.ts'
+import { barLength, PROXY, sensitivityColumn, techniquePhrase, techniquesOf } from './sensitivity.ts'
+import { bitsOverlay, groupsOverlay, sensitivityOverlay, shareOverlay, type Words } from './overlays.ts'
 import { flatRows, LayerData, treeRows } from './rows.ts'
 
 const texts = (all: readonly string[]): Texts => {
@@ -96,9 +97,49 @@ test('colours over the graph say the same in words', () => {
   expect(bits.legend.map(({ text }) => text)).toEqual(['bits 8', 'bits 16', 'bits 32', 'mixed '])
 
   const decibels = Float64Array.of(30, Number.NaN, 10, Number.NaN, Number.NaN, 20)
-  const noise = noiseOverlay({ bits: [8, 4], decibels: [decibels, decibels] }, rowsOf, words)
+  const noise = sensitivityOverlay({ unit: 'decibels', values: decibels }, rowsOf, words)
   expect(noise.mark([1, 3])).toEqual({ tone: 'heat5', badge: '10 dB' })
   expect(noise.mark([2])).toBeUndefined()
+})
+
+test('sensitivity is what a scan measured, or a stand-in that says so', () => {
+  const line = (layer: string, technique: string, drop: number) => ({
+    layer,
+    technique,
+    family: 'quantization' as const,
+    drop,
+    params: 0,
+    bytes: 0.1,
+  })
+  const long = 'a'.repeat(80)
+  const weights = ['w0 [8,3]', '', `${'a'.repeat(59)}… [8,8]\nb [8]`, '', '', 'w5 [4]']
+  const own = { ...sheet, weights: { values: weights, index: Uint32Array.of(0, 1, 2, 3, 4, 5) } }
+  const scan = {
+    format: 1 as const,
+    accuracy: 0.9,
+    n: 100,
+    data: 'mnist',
+    dataHash: 'x',
+    complete: true,
+    lines: [line('w0', '4-bit weights', 0.2), line(long, '4-bit weights', -0.01), line('w0', '8-bit weights', 0)],
+  }
+  const measured = sensitivityColumn(own, '4-bit weights', scan, undefined)
+  expect(measured).toEqual({
+    unit: 'drop',
+    values: Float64Array.of(0.2, Number.NaN, -0.01, Number.NaN, Number.NaN, Number.NaN),
+  })
+  if (!measured) throw new Error('no column')
+  expect([0, 1, 2].map((row) => barLength(measured, row))).toEqual([1, 0, 0])
+  const overlay = sensitivityOverlay(measured, rowsOf, words)
+  // Of a box of several the worst counts.
+  expect(overlay.mark([1, 3])).toEqual({ tone: 'heat5', badge: '20 %' })
+  expect(overlay.mark([3])?.tone).toBe('heat1')
+  const noise = { bits: [8, 4], decibels: [new Float64Array(6), new Float64Array(6).fill(15)] }
+  const proxy = sensitivityColumn(own, PROXY, scan, noise)
+  expect(proxy?.unit).toBe('decibels')
+  expect(proxy && barLength(proxy, 0)).toBe(0.5)
+  expect(techniquesOf(scan).map((id) => techniquePhrase(id).key)).toEqual(['bits', 'bits'])
+  expect(techniquePhrase('low rank, 2× fewer parameters')).toEqual({ key: 'rank', n: '2' })
 })
 
 test('coupling groups are told by colour and number, one alone when it is chosen', () => {

@@ -1,5 +1,6 @@
-import type { CouplingGroup, ModelReach, ModelSheet, WeightNoise } from '../../../workers/protocol/studio.ts'
+import type { CouplingGroup, ModelReach, ModelSheet } from '../../../workers/protocol/studio.ts'
 import type { Mark, Overlay, Tone } from '../../graph/model.ts'
+import type { SensitivityColumn } from './sensitivity.ts'
 
 export const overlayIds = ['size', 'macs', 'latency', 'sensitivity', 'bits', 'sparsity', 'groups'] as const
 export type OverlayId = (typeof overlayIds)[number]
@@ -52,33 +53,53 @@ export function shareOverlay(values: Float64Array, rowsOf: RowsOf, words: Words)
   }
 }
 
-/** Signal over rounding noise, in dB: the less, the more sensitive. */
-const decibels: readonly (readonly [number, Tone])[] = [
-  [12, 'heat5'],
-  [15, 'heat4'],
-  [18, 'heat3'],
-  [21, 'heat2'],
-  [Infinity, 'heat1'],
-]
+/** How sensitive: from which value on, the most sensitive first. Less signal over noise is more; more loss is more. */
+const sensitive: Readonly<
+  Record<
+    SensitivityColumn['unit'],
+    { readonly steps: readonly (readonly [number, Tone])[]; readonly isWorse: (value: number, than: number) => boolean }
+  >
+> = {
+  decibels: {
+    steps: [
+      [12, 'heat5'],
+      [15, 'heat4'],
+      [18, 'heat3'],
+      [21, 'heat2'],
+    ],
+    isWorse: (value, than) => value < than,
+  },
+  drop: {
+    steps: [
+      [0.1, 'heat5'],
+      [0.03, 'heat4'],
+      [0.01, 'heat3'],
+      [0.002, 'heat2'],
+    ],
+    isWorse: (value, than) => value >= than,
+  },
+}
 
-/** The least of the boxes' signals to noise; a group is as sensitive as the most sensitive thing in it. */
-export function noiseOverlay({ decibels: columns, bits }: WeightNoise, rowsOf: RowsOf, words: Words): Overlay {
-  const values = columns[bits.indexOf(4)] ?? new Float64Array()
-  const unit = (value: number) => `${words.number(value)} dB`
+/** A group is as sensitive as the most sensitive thing in it. */
+export function sensitivityOverlay({ unit, values }: SensitivityColumn, rowsOf: RowsOf, words: Words): Overlay {
+  const { steps, isWorse } = sensitive[unit]
+  const show = (value: number) => (unit === 'drop' ? words.percent(value) : `${words.number(value)} dB`)
+  const [worse, better] = unit === 'drop' ? (['atLeast', 'below'] as const) : (['below', 'atLeast'] as const)
   return {
     title: words.title,
     legend: [
-      ...decibels.slice(0, -1).map(([limit, tone]) => ({ tone, text: words.phrase('below', { value: unit(limit) }) })),
-      { tone: 'heat1', text: words.phrase('atLeast', { value: unit(21) }) },
+      ...steps.map(([limit, tone]) => ({ tone, text: words.phrase(worse, { value: show(limit) }) })),
+      { tone: 'heat1', text: words.phrase(better, { value: show(steps.at(-1)?.[0] ?? 0) }) },
     ],
     mark: (nodes) => {
-      let least = Infinity
+      let most: number | undefined
       for (const row of rowsOf(nodes)) {
         const value = values[row] ?? Number.NaN
-        if (value < least) least = value
+        if (!Number.isNaN(value) && (most === undefined || isWorse(value, most))) most = value
       }
-      if (least === Infinity) return undefined
-      return { tone: decibels.find(([limit]) => least < limit)?.[1] ?? 'heat1', badge: unit(least) }
+      if (most === undefined) return undefined
+      const worst = most
+      return { tone: steps.find(([limit]) => isWorse(worst, limit))?.[1] ?? 'heat1', badge: show(worst) }
     },
   }
 }

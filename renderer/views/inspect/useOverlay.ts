@@ -4,10 +4,11 @@ import { useFormat } from '../../format/useFormat.ts'
 import type { Overlay } from '../../graph/model.ts'
 import { useInspector } from '../../stores/inspector.ts'
 import type { Drawn } from './drawn.ts'
+import { sensitivityColumn } from './sensitivity.ts'
 import {
   bitsOverlay,
   groupsOverlay,
-  noiseOverlay,
+  sensitivityOverlay,
   shareOverlay,
   sparsityOverlay,
   type OverlayId,
@@ -27,7 +28,7 @@ export function useOverlay(
     [chosen, () => inspector.sheet],
     () => {
       if (!inspector.sheet) return
-      if (chosen.value === 'sensitivity') void inspector.loadNoise()
+      if (chosen.value === 'sensitivity') void Promise.all([inspector.loadNoise(), inspector.loadScan()])
       if (chosen.value === 'groups') void inspector.loadReach()
     },
     { immediate: true },
@@ -48,7 +49,10 @@ export function useOverlay(
       size: () => shareOverlay(sheet.bytes, rowsOf, words),
       macs: () => shareOverlay(sheet.macs, rowsOf, words),
       latency: () => times && shareOverlay(times.ms, rowsOf, words),
-      sensitivity: () => noise && noiseOverlay(noise, rowsOf, words),
+      sensitivity: () => {
+        const column = sensitivityColumn(sheet, inspector.basis, inspector.scan, noise)
+        return column && sensitivityOverlay(column, rowsOf, words)
+      },
       bits: () => bitsOverlay(sheet, rowsOf, words),
       sparsity: () => sparsityOverlay(sheet, rowsOf, words),
       groups: () => reach && groupsOverlay(reach, inspector.group, rowsOf, words),

@@ -27,3 +27,17 @@ export type Sensitivity = z.infer<typeof Sensitivity>
 
 /** A search's `sensitivity.json`: the map of all techniques over all layers. */
 export const SensitivityMap = z.array(Sensitivity)
+
+/** The map of a model, scanned by itself: kept beside the model, `sensitivity.json`. */
+export const SensitivityScan = z.object({
+  format: z.literal(1),
+  /** Of the unmodified model on the same samples. */
+  accuracy: z.number(),
+  n: z.number(),
+  data: z.string(),
+  dataHash: z.string(),
+  /** False where time ran out: the last layers are missing. */
+  complete: z.boolean(),
+  lines: SensitivityMap,
+})
+export type SensitivityScan = z.infer<typeof SensitivityScan>

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { exportFormats, type Report, type RunEvent } from '../worker.ts'
 import type { ComparedModel, ExportInfo, GraphDiff, Picture, Predictions, RunFields } from './compare.ts'
 import { DeviceChoice, DeviceId } from '../devices.ts'
+import type { SensitivityScan } from '../files/sensitivity.ts'
 import { SettingsChange, type Device, type Hello, type SelfTest, type Settings, type SystemStatus } from './machine.ts'
 import { CheckpointId, DatasetId, JobId, ModelId, Path, ProjectId, RecipeFileName, RunKey, Title } from './names.ts'
 import type {
@@ -170,6 +171,15 @@ export const studioCalls = {
     node: count,
     data: DataChoice,
     samples: z.int().min(1).max(4096).default(64),
+  }),
+  /** What a scan of the model's layers found, if there was one. */
+  modelSensitivity: model,
+  /** Changes each layer alone in several ways and measures what accuracy it costs; what was found is kept. */
+  scanModel: model.extend({
+    job: JobId,
+    data: DataChoice,
+    samples: count1.max(100_000).default(500),
+    seconds: z.number().positive().max(36_000).default(120),
   }),
   datasets: project,
   removeDataset: project.extend({ dataset: DatasetId }),
@@ -351,6 +361,8 @@ export interface StudioResults {
   modelReach: ModelReach
   modelTimes: LayerTimes
   modelActivations: Activations
+  modelSensitivity: { readonly scan?: SensitivityScan }
+  scanModel: SensitivityScan
   datasets: readonly DatasetInfo[]
   removeDataset: { readonly removed: boolean }
   catalog: Catalog

@@ -58,6 +58,8 @@ export interface MethodInfo {
   readonly source: string
   /** It looks at the model before anything runs. */
   readonly preflight: boolean
+  /** The field that says what is different for single layers, where there is one. */
+  readonly layers?: string
   readonly fields: readonly Field[]
 }
 

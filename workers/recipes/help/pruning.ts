@@ -46,6 +46,7 @@ export const pruning = {
     ],
     picture: words('Whole channels leave, in every layer that shares them.', '整个通道从共享它们的每一层中移除。'),
     simple: ['ratio', 'method', 'scope', 'budget', 'recover', 'epochs', 'rules'],
+    layers: 'rules',
   },
   slim: {
     title: words('Slim', '瘦身'),
@@ -71,6 +72,7 @@ export const pruning = {
     corrections: [structuredAndNot],
     picture: words('Scales shrink during training; the smallest bars are cut.', '训练中缩放系数变小；最矮的柱被剪掉。'),
     simple: ['ratio', 'sparseEpochs', 'strength', 'regularizer', 'epochs', 'rules'],
+    layers: 'rules',
   },
   sparsify: {
     title: words('Sparsify', '稀疏化'),
@@ -105,6 +107,7 @@ export const pruning = {
       '权重网格中许多格子为空，网格大小不变。',
     ),
     simple: ['sparsity', 'method', 'scope', 'rounds', 'epochs', 'layers'],
+    layers: 'layers',
   },
   'prune-retrain': {
     title: words('Prune and retrain', '剪枝并重训'),
@@ -138,5 +141,6 @@ export const pruning = {
       '剪枝、重训、再剪枝：保持准确率的循环。',
     ),
     simple: ['keep', 'epochs', 'lr', 'scope'],
+    layers: 'keep',
   },
 } as const satisfies Readonly<Record<string, MethodPage>>

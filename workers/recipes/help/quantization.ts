@@ -39,6 +39,7 @@ export const quantization = {
     corrections: [size],
     picture: words('A smooth curve and the stairs that stand for it.', '一条平滑曲线与代表它的阶梯。'),
     simple: ['mode', 'calibration', 'samples', 'maxDrop', 'exclude'],
+    layers: 'exclude',
   },
   qat: {
     title: words('Train quantized (QAT)', '量化感知训练（QAT）'),
@@ -70,6 +71,7 @@ export const quantization = {
     corrections: [size],
     picture: words('The loss is seen through the stairs while weights move.', '权重移动时，损失透过阶梯被看见。'),
     simple: ['epochs', 'lr', 'scales', 'teacher', 'weightBits'],
+    layers: 'exclude',
   },
   adaround: {
     title: words('Learn rounding (AdaRound)', '学习舍入（AdaRound）'),
@@ -100,6 +102,7 @@ export const quantization = {
       '两级之间的权重或上或下，不总取最近。',
     ),
     simple: ['iterations', 'roundingSamples', 'calibration', 'maxDrop'],
+    layers: 'exclude',
   },
   equalize: {
     title: words('Equalize layers', '层均衡'),

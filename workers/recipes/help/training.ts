@@ -29,6 +29,7 @@ export const training = {
     ],
     picture: words('The loss falls over the epochs while accuracy rises.', '损失随轮次下降，准确率上升。'),
     simple: trainingFields,
+    layers: 'parameterRules',
   },
   finetune: {
     title: words('Fine-tune', '微调'),
@@ -58,6 +59,7 @@ export const training = {
     ],
     picture: words('Accuracy drops at a cut and climbs back while fine-tuning.', '准确率在剪枝处下降，微调时回升。'),
     simple: trainingFields,
+    layers: 'parameterRules',
   },
   'insert-batchnorm': {
     title: words('Insert batch normalization', '插入批归一化'),

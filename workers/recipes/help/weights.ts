@@ -48,6 +48,7 @@ export const weights = {
     ],
     picture: words('A large matrix becomes a tall and a wide thin one.', '一个大矩阵变成一高一宽两个窄矩阵。'),
     simple: ['conv', 'dense', 'rank', 'layers'],
+    layers: 'layers',
   },
   cluster: {
     title: words('Share weights', '权重共享'),
@@ -84,6 +85,7 @@ export const weights = {
     ],
     picture: words('Many weights on a line move to a few common points.', '数轴上的许多权重移到少数公共点。'),
     simple: ['convBits', 'denseBits', 'epochs', 'lr', 'bits'],
+    layers: 'bits',
   },
   pack: {
     title: words('Pack', '打包'),

@@ -15,4 +15,6 @@ export interface MethodPage {
   readonly picture: Words
   /** Options that everybody sees; the others are for experts. */
   readonly simple: readonly string[]
+  /** The option that says what is different for single layers, where there is one. */
+  readonly layers?: string
 }
