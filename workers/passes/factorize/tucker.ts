@@ -78,7 +78,7 @@ const ROUNDING = 1e-3
  * in float32, which no step depends on, core and error in float64.
  */
 export function tucker2(w: ConvWeight, rankOut: number, rankIn: number, options: Tucker2Options = {}): Tucker2 {
-  const { sweeps = 50, tolerance = 5e-5 } = options
+  const { sweeps = 50, tolerance = 7.5e-5 } = options
   const k = taps(w)
   const outputFirst = new Float32Array(w.data)
   const inputFirst = swapped(outputFirst, w.out, w.in, k)
@@ -90,7 +90,7 @@ export function tucker2(w: ConvWeight, rankOut: number, rankIn: number, options:
     sweep++
     output.improve(swapped(inner(input.start, inputFirst, w.in), rankIn, w.out, k), ahead)
     input.improve(swapped(inner(output.start, outputFirst, w.out), rankOut, w.in, k), ahead)
-    const kept = squares(input.projected)
+    const kept = input.kept()
     const next = total === 0 ? 0 : Math.sqrt(Math.max(0, 1 - kept / total))
     const gain = error - next
     error = next
@@ -121,8 +121,8 @@ class Side {
   start: Float32Array
   /** The basis that the last step found. */
   basis: Matrix
-  /** The last weight projected on that basis. */
-  projected: Float32Array = new Float32Array()
+  /** What the last step projected: a `[size, …]`. */
+  #weight: Float32Array = new Float32Array()
 
   constructor(size: number, rank: number) {
     this.#size = size
@@ -134,6 +134,7 @@ class Side {
   /** One step towards the leading left singular vectors of a `[size, …]`; `ahead` is how far to go on beyond it. */
   improve(a: Float32Array, ahead: number): void {
     const size = this.#size
+    this.#weight = a
     if (size <= EXACT || this.#rank > size / 2) {
       const columns = a.length / size
       this.basis = leading(matrixOf(size, columns, new Float64Array(a)), this.#rank)
@@ -143,11 +144,13 @@ class Side {
       const image = outer(a, inner(a, before, size), a.length / size)
       this.basis = orthonormal(matrixOf(size, this.#rank, new Float64Array(image)))
       this.start = new Float32Array(this.basis.data)
-      this.projected = inner(this.start, a, size)
       if (ahead > 0) this.start = beyond(before, this.start, size, ahead)
-      return
     }
-    this.projected = inner(this.start, a, size)
+  }
+
+  /** Squares of the last weight that the basis keeps. */
+  kept(): number {
+    return squares(inner(new Float32Array(this.basis.data), this.#weight, this.#size))
   }
 }
 

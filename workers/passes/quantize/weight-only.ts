@@ -4,9 +4,18 @@ import type { PassReport, PassResult } from '../../graph/pass.ts'
 import { Rewriter } from '../../graph/rewrite.ts'
 import { packBits, tensorOf, type Tensor } from '../../graph/tensor.ts'
 import { weightUseOf } from '../../ops/quant.ts'
+import type { Affine } from './affine.ts'
 import { gptq, roundToNearest, type BlockOptions, type RowCodes, type Rows } from './gptq.ts'
 import { layerName } from './plan.ts'
-import { appendNode, codeTensor, decodeWeight, dequantizedConstant, floatsOf, quantizeWeight } from './weights.ts'
+import {
+  appendNode,
+  codeTensor,
+  decodeWeight,
+  dequantizedConstant,
+  floatsOf,
+  quantizeWeight,
+  type QuantizedWeight,
+} from './weights.ts'
 
 export interface WeightOnlyOptions {
   readonly bits: 4 | 8
@@ -17,11 +26,11 @@ export interface WeightOnlyOptions {
   readonly method: 'rtn' | 'mse' | 'gptq'
   /** onnxruntime's MatMulNBits, or the standard block-wise DequantizeLinear of opset 21. */
   readonly format: 'matmulnbits' | 'dequantize'
-  /** Convolutions too, as 8-bit weights with a scale per output channel: smaller, not faster. */
+  /** Convolutions too, with a scale per output channel (in 8 bits below opset 21): smaller, not faster. */
   readonly convolutions: boolean
   readonly actOrder?: boolean
   readonly exclude?: ReadonlySet<string>
-  /** Σxxᵀ of the inputs of each layer, f64 `[inputs, inputs]`, by layer name; what GPTQ needs. */
+  /** Σxxᵀ of the inputs of each layer, f64 `[inputs, inputs]` or `[group, inputs, inputs]`, by layer name; for GPTQ. */
   readonly hessians?: ReadonlyMap<string, Float64Array>
 }
 
@@ -68,7 +77,7 @@ export function quantizeWeights(graph: Graph, options: WeightOnlyOptions): PassR
       left.push({ node: nodeLabel(node), reason })
       continue
     }
-    layers.push(isConvolution ? convolution(rewriter, graph, node) : matrix(rewriter, graph, node, options))
+    layers.push(isConvolution ? convolution(rewriter, graph, node, options) : matrix(rewriter, graph, node, options))
   }
   if (layers.length === 0) return { graph, report: { modified: false, layers, left } }
   return { graph: rewriter.apply(), report: { modified: true, layers, left } }
@@ -227,11 +236,21 @@ function blockwise(
   rewriter.replaceInput(node, 1, real)
 }
 
-function convolution(rewriter: Rewriter, graph: Graph, node: Node): WeightOnlyLayer {
+/** A scale for each output channel: blocks have no kernels here. */
+function convolution(rewriter: Rewriter, graph: Graph, node: Node, options: WeightOnlyOptions): WeightOnlyLayer {
   const use = weightUseOf(node, graph)
   const tensor = graph.initializers.get(use?.name ?? '') as Tensor
   const values = floatsOf(tensor)
-  const coded = quantizeWeight(values, tensor.dims, { type: 'i8', symmetric: true, axis: use?.axis })
+  const bits = graph.opset >= BLOCK_OPSET ? options.bits : 8
+  const type = bits === 4 ? 'i4' : 'i8'
+  const coded =
+    node.op === 'Conv'
+      ? codedConvolution(node, values, tensor.dims, { ...options, bits })
+      : quantizeWeight(values, tensor.dims, {
+          type,
+          symmetric: true,
+          axis: use?.axis,
+        })
   const output = dequantizedConstant(rewriter, use?.name ?? '', coded)
   rewriter.replaceInput(node, use?.index ?? 1, output)
   const real = decodeWeight(coded)
@@ -240,5 +259,35 @@ function convolution(rewriter: Rewriter, graph: Graph, node: Node): WeightOnlyLa
     noise += ((real[i] as number) - v) ** 2
     signal += v * v
   })
-  return { layer: layerName(node), op: node.op, bits: 8, error: signal === 0 ? 0 : noise / signal }
+  return { layer: layerName(node), op: node.op, bits, error: signal === 0 ? 0 : noise / signal }
+}
+
+/** Each output channel is a row over the inputs that it sees; the rows of a group share the curvature of its inputs. */
+function codedConvolution(
+  node: Node,
+  values: Float32Array,
+  dims: readonly number[],
+  options: WeightOnlyOptions,
+): QuantizedWeight {
+  const type = options.bits === 4 ? 'i4' : 'i8'
+  const [out = 1] = dims
+  const columns = values.length / out
+  const { group = 1 } = attributesOf(node, 'Conv')
+  const hessian = options.hessians?.get(layerName(node))
+  const affines: Affine[] = []
+  const codes = new Int32Array(values.length)
+  for (let g = 0, rows = out / group; g < group; g++) {
+    const part = Float64Array.from(values.subarray(g * rows * columns, (g + 1) * rows * columns))
+    const own = hessian?.subarray(g * columns ** 2, (g + 1) * columns ** 2)
+    const hessians = new Map(own ? [[layerName(node), own]] : [])
+    const found = codesOfRows(
+      { rows, columns, values: part },
+      { type, symmetric: true },
+      { ...options, hessians },
+      layerName(node),
+    )
+    affines.push(...found.affines)
+    codes.set(found.codes, g * rows * columns)
+  }
+  return { type, dims, axis: 0, affines, codes }
 }

@@ -1,6 +1,6 @@
 import { preprocessingFor } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { gramMatrices, outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
+import { convolutionGrams, gramMatrices, outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
 import {
   BLOCK_OPSET,
   equalizeLayers,
@@ -42,7 +42,8 @@ export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
     return finished(context, graph, quantized, report, options)
   },
   weights: async (context, options) => {
-    const opset = options.blockFormat === 'dequantize' ? BLOCK_OPSET : 13
+    const isNew = options.blockFormat === 'dequantize' || (options.convolutions && options.bits === 4)
+    const opset = isNew ? BLOCK_OPSET : 13
     const graph = prepareForQuantization(context.model.graph, opset)
     const hessians = options.method === 'gptq' ? await hessiansOf(context, graph, options) : undefined
     const { graph: quantized, report } = quantizeWeights(graph, {
@@ -90,12 +91,15 @@ async function hessiansOf(context: StepContext, graph: Graph, options: QuantizeO
     preprocessing: preprocessingFor(data, context.model, options.preprocessing),
   })
   const grams = await gramMatrices(context, graph, [...new Set(layers.map((node) => node.inputs[0] ?? ''))], samples)
-  return new Map(
-    layers.flatMap((node) => {
+  const convolutions = options.convolutions ? graph.nodes.filter((node) => node.op === 'Conv') : []
+  const ofConvolutions = await convolutionGrams(context, graph, convolutions, samples)
+  return new Map([
+    ...ofConvolutions,
+    ...layers.flatMap((node) => {
       const gram = grams.get(node.inputs[0] ?? '')
       return gram ? [[node.name, gram] as const] : []
     }),
-  )
+  ])
 }
 
 async function finished(

@@ -90,6 +90,7 @@ describe('the quantize step', () => {
     ['dynamic', { mode: 'dynamic', convolutions: true }],
     ['weights', { mode: 'weights', bits: 8, convolutions: true }],
     ['weights by GPTQ', { mode: 'weights', method: 'gptq' }],
+    ['weights of convolutions too, by GPTQ', { mode: 'weights', method: 'gptq', convolutions: true }],
     ['fp16', { mode: 'fp16' }],
   ])('%s', async (_name, options) => {
     const { result, report } = await run(options)
