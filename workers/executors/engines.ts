@@ -4,12 +4,14 @@ import { dirname, join } from 'node:path'
 import { AlambicError } from '../protocol/errors.ts'
 import type { DeviceId } from '../protocol/devices.ts'
 import type { Executor } from './executor.ts'
+import { isTfInstalled } from './tf/place.ts'
 
 /** How the engine of every device is loaded; it is native code, so only child processes may. */
 export const engines: Readonly<Partial<Record<DeviceId, () => Promise<Executor>>>> = {
   cpu: async () => (await import('./ort/executor.ts')).ortCpu,
   webgpu: async () => (await import('./ort/webgpu.ts')).ortWebgpu,
   cuda: async () => (await import('./ort/cuda.ts')).ortCuda,
+  tf: async () => (await import('./tf/native.ts')).tfNative,
 }
 
 /** Loads the engine of a device. Throws `device.no-engine` where it cannot be had, with the reason and what to do. */
@@ -34,13 +36,14 @@ export interface Unavailable {
 /** Operating systems by the names that people know. */
 const systems: Readonly<Record<string, string>> = { linux: 'Linux', win32: 'Windows', darwin: 'macOS' }
 
-/** Where onnxruntime-node brings each of its providers, as platform and architecture. */
+/** Where onnxruntime-node brings each of its providers, as platform and architecture; and where TensorFlow can be got. */
 const platforms: Readonly<Partial<Record<DeviceId, readonly string[]>>> = {
   webgpu: ['linux x64', 'win32 x64', 'darwin arm64'],
   cuda: ['linux x64'],
   tensorrt: ['linux x64'],
   directml: ['win32 x64', 'win32 arm64'],
   coreml: ['darwin arm64', 'darwin x64'],
+  tf: ['linux x64'],
 }
 
 /** What can be told without loading anything: the platform, and files that are not there. */
@@ -49,7 +52,14 @@ export function unavailable(device: DeviceId): Unavailable | undefined {
   const wanted = platforms[device]
   if (wanted && !wanted.includes(here)) {
     const names = [...new Set(wanted.map((p) => systems[p.split(' ')[0] ?? ''] ?? p))]
-    return { reason: `onnxruntime-node has it on ${names.join(' and ')} (${wanted.join(', ')}); this is ${here}` }
+    const who = device === 'tf' ? 'Alambic gets TensorFlow' : 'onnxruntime-node has it'
+    return { reason: `${who} on ${names.join(' and ')} (${wanted.join(', ')}); this is ${here}` }
+  }
+  if (device === 'tf' && !isTfInstalled()) {
+    return {
+      reason: 'TensorFlow is not installed: its library takes 900 MB',
+      fix: '`alambic engines add tf` gets it from npm and PyPI; it needs pip and a C++ compiler.',
+    }
   }
   return device === 'cuda' || device === 'tensorrt' ? missingCuda(device) : undefined
 }

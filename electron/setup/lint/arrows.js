@@ -39,5 +39,7 @@ export const arrows = {
 /** @type {Record<string, string[]>} package → the only folders that may load it; native code stays where a child runs it */
 export const packageHomes = {
   'onnxruntime-node': ['workers/executors', 'workers/testing', 'workers/bench'],
+  '@tensorflow/tfjs-core': ['workers/testing', 'workers/executors/tf'],
+  '@tensorflow/tfjs-backend-cpu': ['workers/testing', 'workers/executors/tf'],
   electron: ['electron'],
 }

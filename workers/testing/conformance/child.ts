@@ -13,8 +13,7 @@ const device = TestedEngine.parse(process.argv[2])
 async function answer(question: Question): Promise<Answer> {
   const { id } = question
   try {
-    const engine =
-      device === 'looped' ? (await import('../../executors/ort/cuda.ts')).ortLooped : await loadEngine(device)
+    const engine = await open(device)
     if (question.kind === 'learn') return { id, losses: await learn(engine, question.steps, question.resumeAt) }
     if (question.kind === 'too large') return { id, tensors: await tooLarge(engine) }
     return { id, tensors: await twoSteps(engine, stepOf(question.name), question.seed) }
@@ -22,6 +21,13 @@ async function answer(question: Question): Promise<Answer> {
     const { code, message, found, fix } = asAlambicError(thrown)
     return { id, error: { code, message, found, fix } }
   }
+}
+
+/** What is only there to be tested stands beside the devices. */
+async function open(engine: TestedEngine): Promise<Executor> {
+  if (engine === 'looped') return (await import('../../executors/ort/cuda.ts')).ortLooped
+  if (engine === 'tfjs') return (await import('./tensorflow-js.ts')).tfJs()
+  return loadEngine(engine)
 }
 
 /** 160 GB: refused by every allocator, on a device by its largest buffer. */

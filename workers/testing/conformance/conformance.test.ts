@@ -18,6 +18,8 @@ interface Tested {
   readonly missing: string
   /** Nets of the zoo that it is asked about in every run of the tests; all of them when unset, or with ALAMBIC_LONG. */
   readonly nets?: readonly string[]
+  /** Whether training is only tried with ALAMBIC_LONG. */
+  readonly tooSlowToLearn?: boolean
 }
 
 /** Every executor is asked the same. */
@@ -50,6 +52,21 @@ const tested: readonly Tested[] = [
       'mobilenet-v3-small-cifar',
       'shufflenet-v2-cifar',
     ],
+  },
+  {
+    device: 'tfjs',
+    tolerance: 1e-3,
+    environment: {},
+    missing: '',
+    // Plain JavaScript takes seconds for each.
+    nets: ['lenet-300-100', 'resnet-20', 'squeezenet-cifar', 'mobilenet-v3-small-cifar'],
+    tooSlowToLearn: true,
+  },
+  {
+    device: 'tf',
+    tolerance: 1e-3,
+    environment: unavailable('tf') ? undefined : {},
+    missing: `TensorFlow is not on this machine: ${unavailable('tf')?.fix ?? ''}`,
   },
 ]
 
@@ -88,11 +105,12 @@ describe.each(tested)(
   },
 )
 
-describe.each(tested)('training on $device', ({ device, environment, missing }) => {
+describe.each(tested)('training on $device', ({ device, environment, missing, tooSlowToLearn }) => {
   const steps = process.env['ALAMBIC_LONG'] ? 200 : 32
 
   test('learns, and goes on from its state as if nothing had been', async (context) => {
     if (!environment) return context.skip(missing)
+    if (tooSlowToLearn && !process.env['ALAMBIC_LONG']) return context.skip('with ALAMBIC_LONG=1 it is trained')
     const engine = new EngineProcess(device, environment)
     try {
       const [losses, expected] = [await engine.learn(steps, 16), await learn(ortCpu, steps)]

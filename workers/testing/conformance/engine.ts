@@ -7,8 +7,8 @@ import { DeviceId } from '../../protocol/devices.ts'
 import type { Tensors } from '../../executors/executor.ts'
 import { chromiumPath } from '../assets.ts'
 
-/** A device, or the way that CUDA takes, on the processor. */
-export const TestedEngine = z.enum([...DeviceId.options, 'looped'])
+/** A device; or the way that CUDA takes, on the processor; or TensorFlow's functions, in plain JavaScript. */
+export const TestedEngine = z.enum([...DeviceId.options, 'looped', 'tfjs'])
 export type TestedEngine = z.infer<typeof TestedEngine>
 
 type Asked =
