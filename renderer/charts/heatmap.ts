@@ -13,6 +13,8 @@ export interface HeatInput {
   readonly signed?: boolean
   /** Sign that is good news; the other one is bad. Off the diagonal of a confusion matrix fewer is better. */
   readonly goodSign?: ((row: number, column: number) => 1 | -1) | undefined
+  /** Rows and columns are not the same things: nothing is special where their numbers agree. */
+  readonly uneven?: boolean
 }
 
 /** Strongest tint under text: darker would take its contrast. */
@@ -20,11 +22,11 @@ const STRONGEST = 0.6
 
 /**
  * A table of tints. They follow the square root of the value, so that small counts are still told from none; on the
- * diagonal and off it each has its own maximum, since what is right outweighs what is wrong.
+ * diagonal of a confusion matrix and off it each has its own maximum, since what is right outweighs what is wrong.
  */
 export function heatScene(input: HeatInput, width: number): Scene {
   const { values, rows, columns, rowName, columnName, signed } = input
-  const left = Math.min(110, Math.max(30, ...rows.map((text) => textWidth(text))) + 22)
+  const left = Math.min(170, Math.max(30, ...rows.map((text) => textWidth(text))) + 30)
   const cell = Math.max(6, Math.min(44, (width - left - 8) / Math.max(1, columns.length)))
   const top = 36
   const height = Math.ceil(top + cell * rows.length + 8)
@@ -46,7 +48,8 @@ export function heatScene(input: HeatInput, width: number): Scene {
     const x = left + (j + 0.5) * cell
     marks.push({ kind: 'text', x, y: 29, text: fitText(text, cell * every - 2), colour: 'faint', anchor: 'middle' })
   })
-  const strongest = maxima(values)
+  const strongest = maxima(values, input.uneven)
+  const isDiagonal = (i: number, j: number) => i === j && !input.uneven
   const spots: Spot[] = []
   rows.forEach((text, i) => {
     const y = top + i * cell
@@ -57,10 +60,10 @@ export function heatScene(input: HeatInput, width: number): Scene {
     columns.forEach((_, j) => {
       const value = values[i]?.[j] ?? 0
       const x = left + j * cell
-      const limit = i === j ? strongest.diagonal : strongest.rest
+      const limit = isDiagonal(i, j) ? strongest.diagonal : strongest.rest
       const opacity = value === 0 ? 0 : STRONGEST * Math.sqrt(Math.abs(value) / (limit || 1))
       const good = (input.goodSign?.(i, j) ?? 1) === Math.sign(value)
-      const fill = signed ? (good ? 'good' : 'bad') : i === j ? 's3' : 's1'
+      const fill = signed ? (good ? 'good' : 'bad') : isDiagonal(i, j) ? 's3' : 's1'
       marks.push({ kind: 'rect', x, y, w: cell - 1, h: cell - 1, fill: 'sunken' })
       if (opacity > 0) marks.push({ kind: 'rect', x, y, w: cell - 1, h: cell - 1, fill, opacity: Math.min(1, opacity) })
       const said = input.show(value)
@@ -74,11 +77,11 @@ export function heatScene(input: HeatInput, width: number): Scene {
   return { width, height, marks, spots }
 }
 
-function maxima(values: readonly (readonly number[])[]): { diagonal: number; rest: number } {
+function maxima(values: readonly (readonly number[])[], uneven = false): { diagonal: number; rest: number } {
   let [diagonal, rest] = [0, 0]
   values.forEach((row, i) =>
     row.forEach((value, j) => {
-      if (i === j) diagonal = Math.max(diagonal, Math.abs(value))
+      if (i === j && !uneven) diagonal = Math.max(diagonal, Math.abs(value))
       else rest = Math.max(rest, Math.abs(value))
     }),
   )

@@ -27,6 +27,14 @@ export const PrunedGroup = z.object({
   after: z.number().int(),
 })
 
+/** What one group alone, cut to a ratio, does to the accuracy: batch-norm taken anew, nothing trained. */
+export const SensitivityRow = z.object({
+  group: z.number().int(),
+  name: z.string(),
+  ratio: z.number(),
+  accuracy: z.number(),
+})
+
 /** A round of the steps `prune` and `slim`. */
 export const PruneRound = z.object({
   ratio: z.number(),
@@ -37,10 +45,85 @@ export const PruneRound = z.object({
   unscored: z.array(z.string()),
   params: Pair,
   macs: Pair,
+  /** Of the scope `sensitivity`. */
+  sensitivity: z.object({ baseline: z.number(), rows: z.array(SensitivityRow) }).optional(),
+  /** Of a budget of latency: how many shapes of layers were measured for the prediction. */
+  predicted: z.object({ layers: z.number().int() }).optional(),
 })
 
-export const PruneReport = z.object({ rounds: z.array(PruneRound).default([]) })
+/** A group of a model before it was cut: the slices that go with each unit, and what joins them. */
+export const ExplainedGroup = z.object({
+  name: z.string(),
+  units: z.number().int(),
+  members: z.array(
+    z.object({
+      tensor: z.string(),
+      axis: z.number().int(),
+      /** Indices of the axis that belong to the group. */
+      indices: z.number().int(),
+      /** What the axis is to the nodes that read it: `out`, `in`, `bias`, … */
+      uses: z.array(z.object({ role: z.string(), node: z.string() })),
+    }),
+  ),
+  /** One sentence for each join: `node "add1" (Add): Add combines them element by element`. */
+  because: z.array(z.string()),
+  /** How many are not listed. */
+  more: z.object({ members: z.number().int(), because: z.number().int() }),
+})
+export type ExplainedGroup = z.infer<typeof ExplainedGroup>
+
+/** Output channels of a layer. */
+export const LayerChannels = z.object({ layer: z.string(), before: z.number().int(), after: z.number().int() })
+export type LayerChannels = z.infer<typeof LayerChannels>
+
+const Times = z.object({
+  medianMs: z.number(),
+  /** 95 %. */
+  medianInterval: z.tuple([z.number(), z.number()]),
+  n: z.number().int(),
+  threads: z.number().int(),
+})
+
+export const PruneReport = z.object({
+  rounds: z.array(PruneRound).default([]),
+  explanation: z.array(ExplainedGroup).optional(),
+  channels: z.array(LayerChannels).optional(),
+  /** One sample, on the machine of the run. */
+  latency: z.object({ before: Times, after: Times }).optional(),
+  /** Smaller, but not faster. */
+  warning: z.string().optional(),
+  /** What a budget of latency predicted from measured layers beside what the whole model takes. */
+  prediction: z
+    .object({
+      predictedMs: z.number(),
+      measuredMs: z.number(),
+      limitMs: z.number(),
+      /** measured / predicted − 1. */
+      error: z.number(),
+    })
+    .optional(),
+  /** Of the recovery `lsq`: mean squared error over the outputs' own mean square. */
+  layers: z.array(z.object({ layer: z.string(), before: z.number(), after: z.number() })).optional(),
+})
 export type PruneReport = z.infer<typeof PruneReport>
+
+/** The steps `sparsify` and `prune-retrain`: single weights that are zero. */
+export const SparsifyReport = z.object({
+  rounds: z
+    .array(
+      z.object({
+        /** Share of the weights that was asked for. */
+        sparsity: z.number(),
+        layers: z.array(z.object({ name: z.string(), elements: z.number().int(), kept: z.number().int() })),
+      }),
+    )
+    .default([]),
+  /** Of `prune-retrain`, which has one round. */
+  layers: z.array(z.object({ name: z.string(), elements: z.number().int(), kept: z.number().int() })).optional(),
+  /** Where zeros lie: `unstructured`, `filters`, or `2:4`. */
+  pattern: z.string().optional(),
+})
+export type SparsifyReport = z.infer<typeof SparsifyReport>
 
 /** A layer of the step `factorize`: what became of it, or why it stayed. */
 export const FactorizedLayer = z.object({

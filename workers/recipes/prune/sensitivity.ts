@@ -49,6 +49,7 @@ export async function scanSensitivity(groups: Groups, scores: Scores, options: S
     const settled = await reestimateBatchNorm(smaller, options.calibration, preprocessing, where, options)
     const { accuracy } = await evaluate(settled, held, preprocessing, where)
     rows.push({ ...one, accuracy })
+    journal.event('sensitivity', { ...one, accuracy, baseline })
     journal.metrics('sensitivity', ['step', 'group', 'ratio', 'accuracy'], [i + 1, one.group, one.ratio, accuracy])
     const elapsed = performance.now() - started
     journal.progress({ activity: 'sensitivity', done: i + 1, total: wanted.length, elapsed, values: { accuracy } })

@@ -1,6 +1,5 @@
 import { preprocessorFor, subset, type Split } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { latencyOf, type Latency } from '../../measure/latency.ts'
 import { criteria, type Criterion } from '../../passes/prune/criteria.ts'
 import { allocate } from '../../passes/prune/allocate.ts'
 import { amountOf } from '../../passes/prune/plan.ts'
@@ -16,6 +15,7 @@ import {
   type Scored,
 } from '../prune/choose.ts'
 import { gather } from '../prune/evidence.ts'
+import { outcomeOf, type PruneOutcome } from '../prune/outcome.ts'
 import { ratioForLatency, type LatencySolution } from '../prune/latency.ts'
 import { parseBudget, PruneOptions } from '../prune/options.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
@@ -52,15 +52,15 @@ async function run(context: StepContext, options: PruneOptions): Promise<StepRes
   }
   const { graph: _, stopped = false, ...rest } = recovered
   if (stopped) return { model: { ...model, graph }, report: { rounds, ...rest }, stopped }
-  const measured = await latencies(context, model.graph, graph)
+  const outcome = await outcomeOf(context, model.graph, graph, options)
   return {
     model: { ...model, graph },
-    report: { rounds, ...rest, ...measured, ...checkedPrediction(rounds, measured) },
+    report: { rounds, ...rest, ...outcome, ...checkedPrediction(rounds, outcome) },
   }
 }
 
 /** What a latency budget predicted beside what the whole model takes. */
-function checkedPrediction(rounds: readonly RoundReport[], { latency }: Measured) {
+function checkedPrediction(rounds: readonly RoundReport[], { latency }: PruneOutcome) {
   const predicted = rounds.at(-1)?.predicted
   if (!predicted) return {}
   const { predictedMs, limitMs } = predicted
@@ -75,7 +75,8 @@ async function oneRound(context: StepContext, options: PruneOptions, graph: Grap
   const isLast = round === options.steps - 1
   const { plan, more } = await planFor(context, isLast ? options : { ...options, budget: undefined }, scored, graph)
   const result = cutByPlan(graph, scored, plan)
-  context.journal.event('pruned', { round: round + 1, rounds: options.steps, params: result.report.params })
+  const { params, macs, groups } = result.report
+  context.journal.event('pruned', { round: round + 1, rounds: options.steps, params, macs, groups })
   return { ...result, report: { ...result.report, ...more } }
 }
 
@@ -157,22 +158,6 @@ async function evidenceFor(context: StepContext, options: PruneOptions, graph: G
     progress: (done, total) =>
       journal.progress({ activity: needs, done, total, elapsed: performance.now() - started, values: {} }),
   })
-}
-
-interface Measured {
-  readonly latency: { readonly before: Latency; readonly after: Latency }
-  readonly warning?: string
-}
-
-/** Whether the smaller model is faster here, too: on one sample, by median. */
-async function latencies({ executor, threads }: StepContext, before: Graph, after: Graph): Promise<Measured> {
-  const options = { batch: 1, runs: 30, threads: threads ?? 1 }
-  const [old, now] = [await latencyOf(executor, before, options), await latencyOf(executor, after, options)]
-  const isFaster = now.medianMs < 0.97 * old.medianMs
-  return {
-    latency: { before: old, after: now },
-    ...(isFaster ? {} : { warning: 'The model is smaller, but not faster on this machine.' }),
-  }
 }
 
 export const prune = step({

@@ -12,6 +12,7 @@ import { retrain } from '../distil/retrain.ts'
 import { pruneOnce, pruningProblems, type PruneReport } from '../prune/choose.ts'
 import { gather } from '../prune/evidence.ts'
 import { ChoiceOptions, PruneOptions } from '../prune/options.ts'
+import { outcomeOf } from '../prune/outcome.ts'
 import { recover, type Recovered } from '../prune/recover.ts'
 import { asPairs, ofRound, replay, roundFacts } from '../prune/rounds.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
@@ -217,14 +218,17 @@ async function run(context: StepContext, options: SlimOptions): Promise<StepResu
     if (sparse.stopped) return { model: { ...model, graph: sparse.graph }, report: {}, stopped: true }
     const cutting = await choose(context, sparse.graph, options)
     ;({ report } = cutting)
-    journal.event('pruned', { params: cutting.report.params })
+    const { params, macs, groups } = cutting.report
+    journal.event('pruned', { round: 1, rounds: 1, params, macs, groups })
     after = cutting.graph
     pairs = [asPairs(cutting.removal)]
     offset = sparse.steps
   }
   const own = ofRound(context, { round: AFTER_CUT, offset, removals: pairs ?? [] })
   const { graph, stopped = false, ...rest } = await recover(own, { after }, options)
-  return { model: { ...model, graph }, report: { ...(report ? { rounds: [report] } : {}), ...rest }, stopped }
+  const outcome = stopped ? {} : await outcomeOf(context, model.graph, graph, options)
+  const rounds = report ? { rounds: [report] } : {}
+  return { model: { ...model, graph }, report: { ...rounds, ...rest, ...outcome }, stopped }
 }
 
 function problems(model: Model, options: SlimOptions): readonly string[] {

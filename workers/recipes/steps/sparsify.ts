@@ -177,7 +177,9 @@ async function run(context: StepContext, options: SparsifyOptions): Promise<Step
     const weights = chosen(graph, options.layers)
     const share = gradualSparsity(0, options.sparsity, round, options.rounds)
     graph = withMasks(graph, weights, await masksOf(context, options, graph)(weights, share, context.seed))
-    rounds.push({ sparsity: share, layers: densities(graph, options.layers) })
+    const cut = { sparsity: share, layers: densities(graph, options.layers) }
+    rounds.push(cut)
+    context.journal.event('sparsified', { round, rounds: options.rounds, ...cut })
     if (options.epochs === 0) continue
     // A resumed run does finished rounds again, which gives the same bits.
     const own = ofRound(context, { round, offset, removals: [] }, { resumedAt })
@@ -191,8 +193,12 @@ async function run(context: StepContext, options: SparsifyOptions): Promise<Step
     offset += trained.steps
   }
   const note = 'Zeros stay in the ONNX file: it is neither smaller nor faster until it is packed.'
-  return { model: { ...context.model, graph }, report: { rounds, note }, stopped }
+  return { model: { ...context.model, graph }, report: { rounds, pattern: patternOf(options), note }, stopped }
 }
+
+/** Where zeros lie, which decides who can make use of them. */
+const patternOf = ({ method, n, m }: SparsifyOptions): string =>
+  method === 'n:m' ? `${n}:${m}` : method === 'structured' ? 'filters' : 'unstructured'
 
 /** Training that keeps zeros zero. */
 async function retrainHeld(context: StepContext, graph: Graph, names: readonly string[], options: SparsifyOptions) {

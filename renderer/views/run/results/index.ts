@@ -1,8 +1,9 @@
 import type { Component } from 'vue'
 import type { z } from 'zod'
-import { PruneReport } from '../../../../workers/protocol/files/methods.ts'
+import { PruneReport, SparsifyReport } from '../../../../workers/protocol/files/methods.ts'
 import type { Place } from './place.ts'
-import PruneResult from './PruneResult.vue'
+import PruneResult from './prune/PruneResult.vue'
+import SparsityResult from './prune/SparsityResult.vue'
 
 /**
  * How the report of a step is shown: `component` gets `report`, parsed by `schema`, and `at`, the place it is of. With
@@ -15,18 +16,28 @@ export interface ResultView {
 }
 
 /** A component that takes what a schema gives. */
-type Shows<T, Report> = T extends abstract new (...args: never) => { $props: infer Props }
-  ? { report: Report; at: Place } extends Pick<Props, keyof Props & ('report' | 'at')>
+type Shows<T, Props> = T extends abstract new (...args: never) => { $props: infer Own }
+  ? Props extends Pick<Own, keyof Own & ('report' | 'at')>
     ? T
     : never
   : never
 
-const shown = <Schema extends z.ZodType, T extends Component>(
+/** Shown when the step has reported. */
+export const shown = <Schema extends z.ZodType, T extends Component>(
   schema: Schema,
-  component: T & Shows<T, z.output<Schema>>,
+  component: T & Shows<T, { report: z.output<Schema>; at: Place }>,
 ): ResultView => ({ schema, component, live: false })
+
+/** Shown while the step goes, too. */
+export const shownLive = <Schema extends z.ZodType, T extends Component>(
+  schema: Schema,
+  component: T & Shows<T, { report: z.output<Schema> | undefined; at: Place }>,
+): ResultView => ({ schema, component, live: true })
 
 /** Results by the name of their step. A new one is a schema in `protocol/files/methods.ts`, a component, and a line here. */
 export const results: Readonly<Record<string, ResultView>> = {
-  prune: shown(PruneReport, PruneResult),
+  prune: shownLive(PruneReport, PruneResult),
+  slim: shownLive(PruneReport, PruneResult),
+  sparsify: shownLive(SparsifyReport, SparsityResult),
+  'prune-retrain': shownLive(SparsifyReport, SparsityResult),
 }
