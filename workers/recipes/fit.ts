@@ -7,13 +7,14 @@ import { arrayOf, tensorOf, type Tensor, sizeOf } from '../graph/tensor.ts'
 import { hashSeed, mulberry32 } from '../graph/random.ts'
 import { evaluate } from '../measure/accuracy.ts'
 import { removeFinalSoftmax } from '../passes/index.ts'
+import { partOf } from '../train/accumulate.ts'
 import { LABELS, type LossTerm } from '../train/losses.ts'
 import type { OptimizerId, OptimizerOptions } from '../train/optimizers.ts'
 import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
 import { schedule, type ScheduleSpec } from '../train/schedules.ts'
 import { trainingSource, type TrainingSource } from '../train/source.ts'
-import { buildStep, METRICS, type StepGraph } from '../train/step.ts'
+import { buildStep, joinedMetrics, METRICS, type StepGraph } from '../train/step.ts'
 import { Eta } from './eta.ts'
 import { diverged } from './not-finite.ts'
 import { checkRules, perParameter, type ParameterRule } from './rules.ts'
@@ -33,6 +34,10 @@ export interface FitOptions {
   readonly clipNorm?: number | undefined
   readonly ema?: number | undefined
   readonly frozenBatchNorm?: boolean
+  /** Equal parts that a batch is taken in, one run each, before the weights move; 1 unless given. */
+  readonly accumulate?: number
+  /** Compute activations again in the backward pass instead of keeping them. */
+  readonly recompute?: boolean
   readonly preprocessing: Preprocessing
   readonly augmentation: Augmentation
   /** Samples kept out of training to choose the best weights by; 0 keeps the last weights. */
@@ -125,13 +130,16 @@ class Trainer {
   static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
     const source = trainingSource(graph)
     for (const text of source.notes) context.journal.event('note', { text })
-    const step = buildStep(prepare(options.training ?? logitsOf(context, source.graph), { batch: options.batch }), {
+    const net = prepare(options.training ?? logitsOf(context, source.graph), { batch: partSize(options) })
+    const step = buildStep(net, {
       losses: options.losses,
       optimizer: optimizer(options.optimizer, options.optimizerOptions),
       ...perParameter(options.rules ?? [], options.weightDecay),
       ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
       ...(options.ema === undefined ? {} : { ema: options.ema }),
       ...(options.frozenBatchNorm ? { frozenBatchNorm: true } : {}),
+      ...(options.recompute ? { recompute: true } : {}),
+      accumulate: options.accumulate ?? 1,
     })
     if (step.batch.some(({ name }) => name === LABELS) && !trainSplit(context.data).labels)
       throw needsLabels(context.data)
@@ -213,42 +221,50 @@ class Trainer {
     const left = this.#loader.stepsPerEpoch - (first % this.#loader.stepsPerEpoch)
     const count = this.#program.runAll ? Math.min(TOGETHER, left) : 1
     const feeds: Tensors[] = []
-    for (let step = first; step < first + count; step++) feeds.push(await this.#feeds(step))
-    const results = this.#program.runAll
-      ? await this.#program.runAll(feeds)
-      : [await this.#program.run(feeds[0] as Tensors)]
-    for (const [i, { [METRICS]: metrics }] of results.entries()) {
-      const values = [...(arrayOf(metrics as Tensor) as Float32Array)]
+    for (let step = first; step < first + count; step++) feeds.push(...(await this.#feeds(step)))
+    const results = this.#program.runAll ? await this.#program.runAll(feeds) : await this.#inTurn(feeds)
+    const { parts, metricNames } = this.#step
+    for (let i = 0; i < count; i++) {
+      const own = results.slice(i * parts, (i + 1) * parts)
+      const values = joinedMetrics(metricNames, own.map(metricsOf))
       const rate = this.#rate(first + i)
       this.#at.step = first + i + 1
       this.#report(values, rate)
-      if (values[this.#step.metricNames.indexOf('finite')] !== 1) {
-        throw await this.#diverged(values, feeds[i] as Tensors)
+      if (values[metricNames.indexOf('finite')] !== 1) {
+        throw await this.#diverged(values, feeds[i * parts] as Tensors)
       }
       this.#count(values, rate)
     }
+  }
+
+  /** One run after the other. What a run gives is the program's to use again, so it is copied. */
+  async #inTurn(feeds: readonly Tensors[]): Promise<readonly Tensors[]> {
+    const results: Tensors[] = []
+    for (const feed of feeds) {
+      const { [METRICS]: metrics } = await this.#program.run(feed)
+      results.push({ [METRICS]: { ...(metrics as Tensor), bytes: (metrics as Tensor).bytes.slice() } })
+    }
+    return results
   }
 
   #rate(step: number): number {
     return this.#options.lr * schedule(this.#options.schedule)(step, this.#total)
   }
 
-  /** Everything that a step reads but its state. */
-  async #feeds(step: number): Promise<Tensors> {
+  /** Everything that a step reads but its state, for each of its parts. */
+  async #feeds(step: number): Promise<readonly Tensors[]> {
     const { x, labels, extra } = await (this.#ahead ?? this.#inputs(step))
     this.#ahead = this.#options.ahead && step + 1 < this.#total ? this.#inputs(step + 1) : undefined
     // It is waited for in the next step; should it fail, that is when it counts.
     this.#ahead?.catch(() => undefined)
-    const feeds: Record<string, Tensor> = {
-      ...extra,
-      ...this.#step.hyper(step + 1, this.#rate(step), this.#total),
-      ...this.#masks(step),
-    }
-    for (const { name } of this.#step.batch) {
-      if (name in feeds) continue
-      feeds[name] = name === 'labels' ? (labels as Tensor) : x
-    }
-    return feeds
+    const masks = this.#masks(step)
+    const whole: Record<string, Tensor> = { ...extra, ...masks }
+    for (const { name } of this.#step.batch) whole[name] ??= name === LABELS ? (labels as Tensor) : x
+    const { parts } = this.#step
+    return Array.from({ length: parts }, (_, part) => ({
+      ...Object.fromEntries(Object.entries(whole).map(([name, tensor]) => [name, partOf(tensor, parts, part)])),
+      ...this.#step.hyper(step + 1, this.#rate(step), this.#total, part),
+    }))
   }
 
   /** What a step is fed beside its numbers: samples, labels, what a teacher says. */
@@ -265,13 +281,14 @@ class Trainer {
     return diverged(this.#at.step, named, feeds, weights)
   }
 
-  /** Dropout masks from a generator that is seeded by run and step, so that a resumed run draws the same. */
+  /** Dropout masks of a batch, from a generator that is seeded by run and step: a resumed run draws the same. */
   #masks(step: number): Tensors {
     return Object.fromEntries(
       this.#step.masks.map(({ input, dims, keep }, i) => {
         const random = mulberry32(hashSeed(this.#context.seed, step, i, 'dropout'))
-        const mask = Uint8Array.from({ length: sizeOf(dims) }, () => (random() < keep ? 1 : 0))
-        return [input, tensorOf('u8', dims, mask)]
+        const whole = [(dims[0] ?? 1) * this.#step.parts, ...dims.slice(1)]
+        const mask = Uint8Array.from({ length: sizeOf(whole) }, () => (random() < keep ? 1 : 0))
+        return [input, tensorOf('u8', whole, mask)]
       }),
     )
   }
@@ -380,6 +397,21 @@ export function withoutBest(snapshot: Snapshot): Snapshot {
   const own = Object.entries(snapshot.tensors).filter(([name]) => !name.startsWith(BEST))
   return { ...snapshot, facts, tensors: Object.fromEntries(own) }
 }
+
+/** Samples of a run: an equal part of the batch. */
+export function partSize({ batch, accumulate = 1 }: Pick<FitOptions, 'batch' | 'accumulate'>): number {
+  if (batch % accumulate === 0) return batch / accumulate
+  throw new AlambicError('train.accumulate', `a batch of ${batch} cannot be taken in ${accumulate} equal parts`, {
+    subject: 'accumulate',
+    expected: `a divisor of ${batch}`,
+    found: String(accumulate),
+    fix: 'Use another batch, or another number of parts.',
+  })
+}
+
+const metricsOf = ({ [METRICS]: metrics }: Tensors): readonly number[] => [
+  ...(arrayOf(metrics as Tensor) as Float32Array),
+]
 
 const needsLabels = (data: Dataset): AlambicError =>
   new AlambicError('train.needs-labels', `the samples of "${data.id}" have no labels to train on`, {

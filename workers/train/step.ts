@@ -5,11 +5,13 @@ import { namesIn } from '../graph/builder.ts'
 import { removeDead } from '../graph/dead.ts'
 import { tensorOf, type Tensor } from '../graph/tensor.ts'
 import { Emitter } from '../ops/emit.ts'
+import { accumulated, accumulation, lastOf, movedLast, type Accumulation } from './accumulate.ts'
 import { gradients } from './differentiate.ts'
 import { Layout, ParameterVectors, trainableParameters } from './layout.ts'
 import { LABELS, type LossTerm } from './losses.ts'
 import { toTrainingMode, type DropoutMask, type RunningStatistics } from './mode.ts'
 import type { Optimizer } from './optimizers.ts'
+import { recomputed } from './recompute.ts'
 
 export interface StepOptions {
   readonly losses: readonly LossTerm[]
@@ -25,6 +27,10 @@ export interface StepOptions {
   readonly frozenBatchNorm?: boolean
   /** Which parameters are trained; all that qualify unless given. */
   readonly trainable?: (name: string) => boolean
+  /** Runs of the graph that make one step, each with an equal part of the batch; 1 unless given. */
+  readonly accumulate?: number
+  /** Compute activations again in the backward pass, where keeping them costs most. */
+  readonly recompute?: boolean
 }
 
 /** A resident value of the step graph: what comes out as `output` goes in as `input` next time. */
@@ -48,8 +54,13 @@ export interface StepGraph {
   readonly metricNames: readonly string[]
   readonly parameters: ParameterVectors
   readonly statistics: Layout
-  /** The scalar inputs of a step; steps count from 1. `total` is the length of the run, for weights that change over it. */
-  hyper(step: number, lr: number, total?: number): Record<string, Tensor>
+  /** Runs that make one step. */
+  readonly parts: number
+  /**
+   * The scalar inputs of a step; steps count from 1. `total` is the length of the run, for weights that change over it;
+   * `part` is which of its runs this is, from 0: the last unless told.
+   */
+  hyper(step: number, lr: number, total?: number, part?: number): Record<string, Tensor>
   /** The trained initializers (parameters and running statistics) out of a state. */
   trained(state: Readonly<Record<string, Tensor>>): ReadonlyMap<string, Tensor>
 }
@@ -77,15 +88,20 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
   const { g, outputs, masks, running } = openForTraining(model, parameters, options)
   const statistics = layoutOf(model, running)
   const terms = writeLosses(g, outputs, options.losses)
-  const writer = { g, options, parameters, statistics, running, initial, model }
-  const { state, gradNorm } = writeUpdate(writer, terms.total)
+  const forward = g.nodes.length
+  const parts = options.accumulate ?? 1
+  const writer = { g, options, parameters, statistics, running, initial, model, parts: accumulation(g, parts) }
+  const { state, gradNorm, gradients: own } = writeUpdate(writer, terms.total)
   const metricNames = writeMetrics(g, outputs, terms, gradNorm)
   g.outputs.length = 0
   for (const name of [...state.map((s) => s.output), METRICS]) g.output(name)
   // Rules write the gradients of all inputs, those of data and constants too: what nobody reads goes.
-  const graph = removeDead(g.build())
+  const written = removeDead(g.build())
   const resident = new Set(state.map((s) => s.input))
   const maskInputs = new Set(masks.map((m) => m.input))
+  const data = written.inputs.filter((v) => !resident.has(v.name) && !v.name.startsWith('hyper.'))
+  const stepParts = { forward: forwardOf(g, forward), data: data.map((v) => v.name), gradients: own }
+  const graph = options.recompute ? recomputed(written, stepParts) : written
   return {
     graph,
     state,
@@ -93,9 +109,12 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
     metricNames,
     parameters,
     statistics,
-    batch: graph.inputs.filter((v) => !resident.has(v.name) && !maskInputs.has(v.name) && !v.name.startsWith('hyper.')),
-    hyper: (step, lr, total = step) =>
-      scalars({ ...options.optimizer.hyper(step, lr), ...rampsAt(options.losses, step - 1, total) }),
+    parts,
+    batch: data.filter((v) => !maskInputs.has(v.name)),
+    hyper: (step, lr, total = step, part = parts - 1) => ({
+      ...scalars({ ...options.optimizer.hyper(step, lr), ...rampsAt(options.losses, step - 1, total) }),
+      ...lastOf(parts, part),
+    }),
     trained: (values) => {
       const weights = parameters.unpack(values, options.ema === undefined ? PARAMS : EMA)
       const own = values[STATISTICS]
@@ -103,6 +122,10 @@ export function buildStep(model: Graph, options: StepOptions): StepGraph {
     },
   }
 }
+
+/** What the forward pass and the losses compute: the first nodes that were written. */
+const forwardOf = (g: Emitter, count: number): ReadonlySet<string> =>
+  new Set(g.nodes.slice(0, count).flatMap((node) => node.outputs))
 
 const scalars = (values: Readonly<Record<string, number>>): Record<string, Tensor> =>
   Object.fromEntries(
@@ -179,29 +202,44 @@ interface UpdateWriter {
   readonly running: readonly RunningStatistics[]
   readonly initial: ReadonlyMap<string, Tensor>
   readonly model: Graph
+  /** Undefined where a step is one run. */
+  readonly parts: Accumulation | undefined
+}
+
+interface Update {
+  readonly state: readonly StateSlot[]
+  readonly gradNorm: string
+  /** The parameters' gradients. */
+  readonly gradients: ReadonlySet<string>
 }
 
 /** Gradients, clipping, optimizer, moving average and running statistics: everything that makes the next state. */
-function writeUpdate(w: UpdateWriter, loss: string): { state: StateSlot[]; gradNorm: string } {
+function writeUpdate(w: UpdateWriter, loss: string): Update {
   const { g, options, parameters } = w
   const grads = gradients(
     g,
     loss,
     parameters.slots.map((slot) => slot.name),
   )
-  const raw = parameters.vectors.map((vector) => vector.join(g, grads))
+  const sums = parameters.vectors.map((vector, i) => {
+    const own = vector.join(g, grads)
+    return w.parts ? accumulated(g, w.parts, { vector, i, own }) : { grads: own }
+  })
+  const raw = sums.map((sum) => sum.grads)
   const squares = raw.map((vector) => g.sumSquare(vector, [0], false))
   const gradNorm = g.sqrt(squares.reduce((sum, square) => g.add(sum, square)))
   const factor = options.clipNorm === undefined ? undefined : clipFactor(g, gradNorm, options.clipNorm)
   const hyper = Object.fromEntries(
     Object.keys(options.optimizer.hyper(1, 1)).map((name) => [name, g.input(`hyper.${name}`, 'f32', [])]),
   )
-  const state = parameters.vectors.flatMap((vector, i) => {
+  const moved = parameters.vectors.flatMap((vector, i) => {
     const own = raw[i] as string
     return writeVector(w, { vector, i, grads: factor === undefined ? own : g.mul(own, factor), hyper })
   })
+  const carried = sums.flatMap((sum) => ('state' in sum ? [sum.state] : []))
+  const state = [...(w.parts ? movedLast(g, w.parts, moved) : moved), ...carried]
   if (w.statistics.size > 0) state.push(statisticsSlot(w))
-  return { state, gradNorm }
+  return { state, gradNorm, gradients: new Set(grads.values()) }
 }
 
 interface VectorUpdate {
@@ -277,6 +315,27 @@ function writeMetrics(g: Emitter, outputs: readonly string[], written: WrittenTe
   )
   g.append(identity(joined, METRICS))
   return named.map(([name]) => name)
+}
+
+/** The metrics of a step out of those of its parts: means of losses, sums of counts, the norm of the whole gradient. */
+export function joinedMetrics(names: readonly string[], parts: readonly (readonly number[])[]): readonly number[] {
+  const [first = [], ...others] = parts
+  if (others.length === 0) return first
+  return names.map((name, i) => {
+    const values = parts.map((part) => part[i] as number)
+    return (joins[name] ?? mean)(values)
+  })
+}
+
+const mean = (values: readonly number[]): number => total(values) / values.length
+const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0)
+
+/** How metrics of parts become those of a step; losses are means. */
+const joins: Readonly<Record<string, (values: readonly number[]) => number>> = {
+  top1: total,
+  top5: total,
+  gradNorm: (values) => values.at(-1) as number,
+  finite: (values) => Math.min(...values),
 }
 
 /** How many samples have their label among the 1 and the 5 largest logits. */

@@ -10,7 +10,7 @@ import { planDistillation } from '../../train/distil/plan.ts'
 import { describe, type TermSpec } from '../../train/distil/spec.ts'
 import type { LossTerm } from '../../train/losses.ts'
 import { trainingSource } from '../../train/source.ts'
-import { fit, type FitOptions, type FitResult } from '../fit.ts'
+import { fit, partSize, type FitOptions, type FitResult } from '../fit.ts'
 import type { StepContext } from '../step.ts'
 import { openTeacher, type TeacherReport } from '../teacher.ts'
 import { columnOf } from './columns.ts'
@@ -42,7 +42,7 @@ export async function follow(context: StepContext, options: Following): Promise<
     student: trainingSource(removeFinalSoftmax(student).graph).graph,
     teacher,
     terms,
-    batch: options.batch,
+    batch: partSize(options),
     seed: context.seed,
   })
   if (plan.pairing.length > 0) {

@@ -10,7 +10,7 @@ import { planBranches, planMutual, planSelf, type OnlinePlan } from '../../train
 import { findPairs } from '../../train/distil/pairing.ts'
 import { specOf, TermSpec } from '../../train/distil/spec.ts'
 import { trainingSource } from '../../train/source.ts'
-import { fit, type FitResult } from '../fit.ts'
+import { fit, partSize, type FitResult } from '../fit.ts'
 import { fitOptions } from '../steps/options.ts'
 import type { StepContext } from '../step.ts'
 import { follow, withoutSoftmax, type Following } from './follow.ts'
@@ -106,7 +106,8 @@ async function online(
     )
   }
   const own = withoutSoftmax(context, student.graph)
-  const { batch, labelSmoothing } = options
+  const { labelSmoothing } = options
+  const batch = partSize(options)
   const planned = plan(trainingSource(own).graph, { batch, labelSmoothing, seed: context.seed })
   context.journal.event('beside', { nets: planned.beside })
   const { graph, stopped, ...report } = await fit(context, own, {

@@ -63,6 +63,10 @@ export const hints: Readonly<Record<string, string>> = {
   'Megabytes of activations that are kept for a layer': '每层保存的激活的兆字节数',
   'Passes over the training set with the assignments fixed': '归属固定后遍历训练集的次数',
   'Samples per step': '每步的样本数',
+  'Equal parts that a batch is taken in before the weights move: less memory, the same gradient where the loss is a mean over samples; batch normalization then sees a part at a time, and so do losses that compare samples':
+    '权重更新前把一批分成的等份数：占用内存更少，损失为样本均值时梯度不变；批归一化与比较样本的损失则每次只看到一份',
+  'Compute activations again in the backward pass instead of keeping them: less memory, more time':
+    '反向传播时重新计算激活而不保存：内存更少，时间更长',
   'Base learning rate': '基础学习率',
   'Of SGD': '用于 SGD',
   'What is different for some parameters, by name': '按名称为部分参数单独设置',

@@ -7,6 +7,7 @@ import { hints } from './hints.ts'
  */
 const labels: Readonly<Record<string, string>> = {
   absorbHighBias: '吸收过大的偏置',
+  accumulate: '梯度累积',
   actOrder: '按曲率排序',
   activations: '激活类型',
   alpha: '教师权重 α',
@@ -108,6 +109,7 @@ const labels: Readonly<Record<string, string>> = {
   rampUp: '权重渐入',
   rank: '秩',
   ratio: '比例',
+  recompute: '重新计算激活',
   recover: '剪后恢复',
   reduceRange: '7 位权重',
   reduction: '组内汇总',

@@ -23,6 +23,18 @@ export const TrainingOptions = z.strictObject({
   labelSmoothing: z.number().min(0).lt(1).default(0),
   ignoreIndex: z.number().int().optional(),
   frozenBatchNorm: z.boolean().default(false).describe('Keep batch-norm statistics as they are'),
+  accumulate: z
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'Equal parts that a batch is taken in before the weights move: less memory, the same gradient where the loss is a mean over samples; batch normalization then sees a part at a time, and so do losses that compare samples',
+    ),
+  recompute: z
+    .boolean()
+    .default(false)
+    .describe('Compute activations again in the backward pass instead of keeping them: less memory, more time'),
   validation: z
     .number()
     .min(0)
@@ -55,6 +67,8 @@ export function fitOptions(options: TrainingOptions): Omit<FitOptions, 'losses' 
     clipNorm: options.clipNorm,
     ema: options.ema,
     frozenBatchNorm: options.frozenBatchNorm,
+    accumulate: options.accumulate,
+    recompute: options.recompute,
     augmentation: options.augmentation,
     validation: options.validation,
   }
