@@ -145,7 +145,8 @@ export class Emitter extends Builder {
 
   reshape(a: string, dims: readonly number[]): string {
     const known = staticShape(this.type(a))
-    if (known && !dims.includes(-1) && known.length === dims.length && known.every((d, i) => d === dims[i])) return a
+    // At most one of the wanted dims is open (−1), and follows from the others.
+    if (known?.length === dims.length && known.every((d, i) => d === dims[i] || dims[i] === -1)) return a
     return this.op('Reshape', [a, this.ints(dims)])
   }
 
@@ -202,9 +203,13 @@ export class Emitter extends Builder {
   reduceMax = (a: string, axes: readonly number[], keepdims = true) => this.#reduce('ReduceMax', a, axes, keepdims)
 
   /** The sum of everything, as a scalar. */
-  total = (a: string) => this.sum(this.reshape(a, [-1]), [0], false)
+  total = (a: string) => this.sum(a, this.#axes(a), false)
   /** The mean of everything, as a scalar. */
-  average = (a: string) => this.mean(this.reshape(a, [-1]), [0], false)
+  average = (a: string) => this.mean(a, this.#axes(a), false)
+  /** The sum of all squares, as a scalar. */
+  totalSquare = (a: string) => this.sumSquare(a, this.#axes(a), false)
+
+  #axes = (a: string): number[] => [...Array(this.rank(a)).keys()]
 
   #reduce(
     op: 'ReduceSum' | 'ReduceMean' | 'ReduceSumSquare' | 'ReduceMax',

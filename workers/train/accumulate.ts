@@ -34,9 +34,9 @@ export function accumulated(
   { parts, last }: Accumulation,
   { vector, i, own }: { readonly vector: Layout; readonly i: number; readonly own: string },
 ): { readonly grads: string; readonly state: StateSlot } {
-  const input = g.input(ParameterVectors.nameOf(SUM, i), 'f32', [vector.size])
+  const input = g.input(ParameterVectors.nameOf(SUM, i), 'f32', vector.dims)
   const grads = g.add(input, g.mul(own, 1 / parts))
-  const initial = tensorOf('f32', [vector.size], new Float32Array(vector.size))
+  const initial = tensorOf('f32', vector.dims, new Float32Array(vector.size))
   return { grads, state: { input, output: g.where(last, 0, grads), initial } }
 }
 

@@ -13,11 +13,13 @@ export interface Slot {
 
 /**
  * Many small float32 tensors as one flat vector. An optimizer then is a dozen operators instead of a dozen for each
- * parameter, and a checkpoint is a few buffers.
+ * parameter, and a checkpoint is a few buffers. One tensor alone keeps its shape.
  */
 export class Layout {
   readonly slots: readonly Slot[]
   readonly size: number
+  /** Of the vector. */
+  readonly dims: readonly number[]
 
   constructor(tensors: ReadonlyMap<string, Tensor>) {
     let offset = 0
@@ -27,13 +29,15 @@ export class Layout {
       return slot
     })
     this.size = offset
+    const [only] = this.slots
+    this.dims = only && this.slots.length === 1 ? only.dims : [offset]
   }
 
   /** The vector of these tensors. */
   pack(tensors: ReadonlyMap<string, Tensor>): Tensor {
     const flat = new Float32Array(this.size)
     for (const { name, offset } of this.slots) flat.set(floats(tensors, name), offset)
-    return tensorOf('f32', [this.size], flat)
+    return tensorOf('f32', this.dims, flat)
   }
 
   /** The tensors of a vector, each with its own memory. */
@@ -69,8 +73,10 @@ export class Layout {
 
   /** Writes the nodes that join tensors, given by slot name, into a vector. */
   join(g: Emitter, values: ReadonlyMap<string, string>): string {
+    const parts = this.slots.map(({ name }) => values.get(name) as string)
+    if (parts.length === 1) return g.reshape(parts[0] as string, this.dims)
     return g.concat(
-      this.slots.map(({ name }) => g.reshape(values.get(name) as string, [-1])),
+      parts.map((part) => g.reshape(part, [-1])),
       0,
     )
   }

@@ -156,7 +156,7 @@ function openForTraining(model: Graph, parameters: ParameterVectors, options: St
 
 function takeApart(g: Emitter, input: string, layout: Layout): void {
   if (layout.size === 0) return
-  g.input(input, 'f32', [layout.size])
+  g.input(input, 'f32', layout.dims)
   for (const [name, value] of layout.split(g, input)) {
     g.append(identity(value, name))
   }
@@ -226,7 +226,7 @@ function writeUpdate(w: UpdateWriter, loss: string): Update {
     return w.parts ? accumulated(g, w.parts, { vector, i, own }) : { grads: own }
   })
   const raw = sums.map((sum) => sum.grads)
-  const squares = raw.map((vector) => g.sumSquare(vector, [0], false))
+  const squares = raw.map((vector) => g.totalSquare(vector))
   const gradNorm = g.sqrt(squares.reduce((sum, square) => g.add(sum, square)))
   const factor = options.clipNorm === undefined ? undefined : clipFactor(g, gradNorm, options.clipNorm)
   const hyper = Object.fromEntries(
@@ -254,7 +254,7 @@ function writeVector(w: UpdateWriter, { vector, i, grads, hyper }: VectorUpdate)
   const { g, options, initial } = w
   const { optimizer } = options
   const nameOf = (part: string) => ParameterVectors.nameOf(part, i)
-  const input = (part: string) => g.input(nameOf(part), 'f32', [vector.size])
+  const input = (part: string) => g.input(nameOf(part), 'f32', vector.dims)
   const params = nameOf(PARAMS)
   const next = optimizer.update({
     g,
@@ -265,7 +265,7 @@ function writeVector(w: UpdateWriter, { vector, i, grads, hyper }: VectorUpdate)
     decay: perParameter(w, vector, 'decay', options.decay) ?? 0,
     rate: perParameter(w, vector, 'rate', options.rate),
   })
-  const zeros = tensorOf('f32', [vector.size], new Float32Array(vector.size))
+  const zeros = tensorOf('f32', vector.dims, new Float32Array(vector.size))
   const start = vector.pack(initial)
   const state: StateSlot[] = [
     { input: params, output: next.params, initial: start },
@@ -301,20 +301,23 @@ function statisticsSlot({ g, statistics, running, model }: UpdateWriter): StateS
 /** Joins all metrics into one vector, so that a step reads back a single small tensor. */
 function writeMetrics(g: Emitter, outputs: readonly string[], written: WrittenTerms, gradNorm: string): string[] {
   const { total, terms, labels } = written
-  const finite = g.mask(g.less(g.abs(g.add(total, gradNorm)), 3e38), total)
-  const named: [string, string][] = [
-    ['loss', total],
-    ...terms.map(({ name, value }): [string, string] => [name, value]),
-    ...(labels ? counts(g, outputs[0] as string, labels) : []),
-    ['gradNorm', gradNorm],
-    ['finite', finite],
+  const alone = new Map([total, gradNorm, ...terms.map(({ value }) => value)].map((v) => [v, g.reshape(v, [1])]))
+  const vector = (value: string) => alone.get(value) as string
+  const finite = g.mask(g.less(g.abs(g.add(vector(total), vector(gradNorm))), 3e38), vector(total))
+  const counted = labels && counts(g, outputs[0] as string, labels)
+  const named: readonly (readonly [readonly string[], string])[] = [
+    [['loss'], vector(total)],
+    ...terms.map(({ name, value }) => [[name], vector(value)] as const),
+    ...(counted ? [counted] : []),
+    [['gradNorm'], vector(gradNorm)],
+    [['finite'], finite],
   ]
   const joined = g.concat(
-    named.map(([, value]) => g.reshape(value, [1])),
+    named.map(([, value]) => value),
     0,
   )
   g.append(identity(joined, METRICS))
-  return named.map(([name]) => name)
+  return named.flatMap(([names]) => names)
 }
 
 /** The metrics of a step out of those of its parts: means of losses, sums of counts, the norm of the whole gradient. */
@@ -338,15 +341,16 @@ const joins: Readonly<Record<string, (values: readonly number[]) => number>> = {
   finite: (values) => Math.min(...values),
 }
 
-/** How many samples have their label among the 1 and the 5 largest logits. */
-function counts(g: Emitter, logits: string, labels: string): [string, string][] {
+/** How many samples have their label among the 1 and the 5 largest logits: names and values of a vector. */
+function counts(g: Emitter, logits: string, labels: string): readonly [readonly string[], string] | undefined {
   const shape = g.dims(logits)
-  if (shape.length !== 2) return []
+  if (shape.length !== 2) return undefined
   const classes = shape[1] as number
-  const column = g.unsqueeze(labels, [1])
-  return [1, 5].flatMap((k): [string, string][] => {
-    if (k > classes) return []
-    const [, indices = ''] = g.ops('TopK', [logits, g.ints([k])], { axis: 1 }, { outputs: 2 })
-    return [[`top${k}`, g.total(g.cast(g.equal(indices, column), 'f32'))]]
-  })
+  const k = classes < 5 ? 1 : 5
+  const [, indices = ''] = g.ops('TopK', [logits, g.ints([k])], { axis: 1 }, { outputs: 2 })
+  // Of every place how often the label took it; the first alone, and all together.
+  const places = g.sum(g.cast(g.equal(indices, g.unsqueeze(labels, [1])), 'f32'), [0], false)
+  if (k === 1) return [['top1'], places]
+  const among = Float32Array.from({ length: 2 * k }, (_, i) => (i % 2 === 1 || i === 0 ? 1 : 0))
+  return [['top1', 'top5'], g.matmul(places, g.constant('metrics.among', tensorOf('f32', [k, 2], among)))]
 }
