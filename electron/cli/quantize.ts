@@ -45,6 +45,7 @@ const fields = [
   'convolutions',
   'exclude',
   'biasCorrection',
+  'budget',
   'equalize',
   'format',
   'maxDrop',
@@ -63,6 +64,10 @@ const quantizing = (command: Command): Command =>
   running(command, false)
     .option('--mode <mode>', 'static, adaround or qat (which need data), dynamic, weights or fp16', 'static')
     .option('--max-drop <share>', 'largest accuracy that may be lost, such as 1%', share)
+    .option(
+      '--budget <budget>',
+      'the most that the result may take: bytes=40%, latency=3ms; a precision for each layer',
+    )
     .option('--calibration <method>', 'min-max, moving-average, percentile, entropy or mse')
     .option('--samples <n>', 'samples to calibrate with', count)
     .option('--activations <type>', 'u8, i8, u16 or i16')

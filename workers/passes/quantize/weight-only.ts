@@ -30,6 +30,8 @@ export interface WeightOnlyOptions {
   readonly convolutions: boolean
   readonly actOrder?: boolean
   readonly exclude?: ReadonlySet<string>
+  /** Bits of single layers, by name; 32 leaves a layer in float. */
+  readonly layerBits?: ReadonlyMap<string, number>
   /** Σxxᵀ of the inputs of each layer, f64 `[inputs, inputs]` or `[group, inputs, inputs]`, by layer name; for GPTQ. */
   readonly hessians?: ReadonlyMap<string, Float64Array>
 }
@@ -72,15 +74,23 @@ export function quantizeWeights(graph: Graph, options: WeightOnlyOptions): PassR
   for (const node of graph.nodes) {
     const isConvolution = node.op === 'Conv' || node.op === 'ConvTranspose'
     if (!isConvolution && node.op !== 'MatMul' && node.op !== 'Gemm') continue
-    const reason = whyNot(node, graph, matrices, isConvolution, options)
+    const own = optionsOf(node, options)
+    const reason = whyNot(node, graph, matrices, isConvolution, own)
     if (reason !== undefined) {
       left.push({ node: nodeLabel(node), reason })
       continue
     }
-    layers.push(isConvolution ? convolution(rewriter, graph, node, options) : matrix(rewriter, graph, node, options))
+    layers.push(isConvolution ? convolution(rewriter, graph, node, own) : matrix(rewriter, graph, node, own))
   }
   if (layers.length === 0) return { graph, report: { modified: false, layers, left } }
   return { graph: rewriter.apply(), report: { modified: true, layers, left } }
+}
+
+/** The options with a layer's own bits. */
+function optionsOf(node: Node, options: WeightOnlyOptions): WeightOnlyOptions {
+  const bits = options.layerBits?.get(layerName(node))
+  if (bits === 4 || bits === 8) return { ...options, bits }
+  return bits === undefined ? options : { ...options, exclude: new Set([layerName(node)]) }
 }
 
 function whyNot(

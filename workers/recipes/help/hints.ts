@@ -54,6 +54,8 @@ export const hints: Readonly<Record<string, string>> = {
   'How block weights are rounded: to nearest, with the clip of least error, or by GPTQ (needs data)':
     '块内权重如何舍入：取最近、误差最小的截断，或 GPTQ（需要数据）',
   'GPTQ: columns with the largest curvature first': 'GPTQ：先处理曲率最大的列',
+  'The most that the result may take: bytes=40% or latency=3ms; every layer gets the precision that harms least within it':
+    '结果的上限：bytes=40% 或 latency=3ms；每层取得在此范围内损害最小的精度',
   'dynamic and weights: convolutions too, which makes them smaller but not faster':
     'dynamic 与 weights：也包括卷积，会更小但不更快',
   'Steps of each layer; the reference implementation takes 10000': '每层的步数；参考实现用 10000',

@@ -10,10 +10,13 @@ import {
   quantizeWeights,
   toFloat16,
   withBiases,
+  type Precision,
   type WeightOnlyOptions,
 } from '../../passes/index.ts'
+import { AlambicError } from '../../protocol/errors.ts'
 import type { StepContext } from '../step.ts'
 import { asIntegerOperators } from './checks.ts'
+import { budgetWarning, bytesOf, mixWithin, noiseOf, parseQuantizeBudget, type MixedInput } from './mixed.ts'
 import type { QuantizeOptions } from './options.ts'
 import { calibrationSplit } from './ranges.ts'
 import { quantizeStatically, type Quantized } from './static.ts'
@@ -46,11 +49,12 @@ export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
     const opset = isNew ? BLOCK_OPSET : 13
     const graph = prepareForQuantization(context.model.graph, opset)
     const hessians = options.method === 'gptq' ? await hessiansOf(context, graph, options) : undefined
-    const { graph: quantized, report } = quantizeWeights(graph, {
-      ...weightOnly(options),
-      ...(hessians && { hessians }),
-    })
-    return finished(context, graph, quantized, report, options)
+    const own = { ...weightOnly(options), ...(hessians && { hessians }) }
+    const mixed = options.budget === undefined ? undefined : await mixWeights(context, graph, own, options)
+    const { graph: quantized, report } = quantizeWeights(graph, { ...own, ...mixed?.options })
+    if (!mixed) return finished(context, graph, quantized, report, options)
+    const warning = budgetWarning(mixed.mixed, bytesOf(quantized))
+    return finished(context, graph, quantized, { ...report, mixed: mixed.mixed }, options, warning ? [warning] : [])
   },
   fp16: async (context, options) => {
     const graph = prepareForQuantization(context.model.graph)
@@ -80,6 +84,46 @@ const weightOnly = (options: QuantizeOptions): WeightOnlyOptions => ({
   actOrder: options.actOrder,
   exclude: new Set(options.exclude),
 })
+
+/** Bits of each layer within a budget of bytes, by the noise that each alone brings to the outputs in 8 and in 4 bits. */
+async function mixWeights(context: StepContext, graph: Graph, own: WeightOnlyOptions, options: QuantizeOptions) {
+  const { budget = '' } = options
+  if (parseQuantizeBudget(budget)?.kind === 'latency') throw onlyBytes(budget)
+  const names = quantizeWeights(graph, own).report.layers.map(({ layer }) => layer)
+  const float = bytesOf(graph)
+  const samples = samplesOf(graph, calibrationSplit(context.data), {
+    samples: options.diagnoseSamples,
+    batch: Math.min(options.calibrationBatch, options.diagnoseSamples),
+    seed: context.seed + 1,
+    preprocessing: preprocessingFor(context.data, context.model, options.preprocessing),
+  })
+  const layers: MixedInput['layers'][number][] = []
+  for (const [i, layer] of names.entries()) {
+    const precisions: Precision[] = []
+    for (const bits of [8, 4]) {
+      const layerBits = new Map(names.map((name) => [name, name === layer ? bits : 32]))
+      const { graph: alone } = quantizeWeights(graph, { ...own, layerBits })
+      const sqnr = await outputSqnr(context, graph, alone, samples)
+      precisions.push({ bits, cost: bytesOf(alone) - float, noise: noiseOf(sqnr) })
+    }
+    // Costs are what a layer adds to the float model: nothing, or less than nothing.
+    layers.push({ layer, precisions: [{ bits: 32, cost: 0, noise: 0 }, ...precisions] })
+    context.journal.progress({ activity: 'rank layers', done: i + 1, total: names.length, elapsed: 0, values: {} })
+  }
+  const mixed = mixWithin({ budget, float, layers })
+  return { mixed, options: { layerBits: new Map(mixed.layers.map(({ layer, bits }) => [layer, bits])) } }
+}
+
+const onlyBytes = (found: string): AlambicError =>
+  new AlambicError(
+    'quantize.budget',
+    'weights in blocks are there to be small: their kernels differ between machines',
+    {
+      expected: 'a budget of bytes, as in bytes=40%',
+      found,
+      fix: 'Use --mode static for a budget of latency.',
+    },
+  )
 
 async function hessiansOf(context: StepContext, graph: Graph, options: QuantizeOptions) {
   const { data, seed } = context

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Preprocessing } from '../../datasets/index.ts'
 import { calibrationMethods } from '../../measure/calibrate/index.ts'
 import type { StaticScheme } from '../../passes/index.ts'
+import { parseQuantizeBudget } from './mixed.ts'
 
 /** How ranges of activations are found: what every method that calibrates can be told. */
 export const CalibrationOptions = z.object({
@@ -82,6 +83,16 @@ export const QuantizeOptions = z.strictObject({
     .default(0.1)
     .describe('Share or number of training samples kept out to check accuracy with'),
   checkSamples: z.number().int().min(1).default(2000).describe('Most samples that accuracy is checked with'),
+  budget: z
+    .string()
+    .refine(
+      (text) => parseQuantizeBudget(text) !== undefined,
+      'expected bytes or latency, as in bytes=40% or latency=3ms',
+    )
+    .optional()
+    .describe(
+      'The most that the result may take: bytes=40% or latency=3ms; every layer gets the precision that harms least within it',
+    ),
   diagnose: z.boolean().default(true).describe('Measure the signal-to-noise ratio of every layer'),
   diagnoseSamples: z.number().int().min(1).default(32),
   portability: z

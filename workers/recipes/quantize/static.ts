@@ -1,4 +1,5 @@
 import type { Graph } from '../../graph/graph.ts'
+import { sizeOf } from '../../graph/tensor.ts'
 import { preprocessingFor } from '../../datasets/index.ts'
 import type { Calibrated } from '../../measure/calibrate/index.ts'
 import type { Evaluation } from '../../measure/accuracy.ts'
@@ -13,6 +14,7 @@ import {
   saturationOf,
   saturationWarning,
   searchFallback,
+  timeInTurn,
   type LayerSpeed,
 } from '../../measure/quantization/index.ts'
 import type { CalibrationData } from '../../measure/calibrate/index.ts'
@@ -31,6 +33,15 @@ import {
 import { AlambicError } from '../../protocol/errors.ts'
 import type { StepContext } from '../step.ts'
 import { chanceWarning, checkOf, type Check } from './accuracy.ts'
+import {
+  budgetWarning,
+  bytesOf,
+  mixWithin,
+  noiseOf,
+  parseQuantizeBudget,
+  type Mixed,
+  type QuantizeBudget,
+} from './mixed.ts'
 import { schemeOf, type QuantizeOptions } from './options.ts'
 import { calibrationSplit, rangesOf } from './ranges.ts'
 
@@ -121,14 +132,13 @@ class StaticRun {
     })
     this.#ranges = calibration.ranges
     this.#warnings.push(...calibration.warnings)
-    const speeds = this.#options.optimize === 'latency' ? await this.#speeds() : []
-    const slow = new Set(speeds.filter((s) => s.int8Ms >= s.floatMs).map((s) => s.layer))
-    const found = await this.#meetDrop(check, baseline, slow)
+    const { found, mixed, speeds } = await this.#float(check, baseline)
     const { graph: written, report, plan } = this.#write(found.float)
     const { graph, layers: corrected } = await this.#corrected(written, plan)
     const known = corrected ? undefined : found.accuracy
     const accuracy = baseline && check && (known ?? (await this.#compare(check, baseline, graph)))
     const saturation = await this.#portability(graph, plan)
+    if (mixed) await this.#checkBudget(mixed, graph)
     const sqnr = this.#options.diagnose ? await this.#diagnose(graph, report) : undefined
     return {
       graph,
@@ -148,8 +158,21 @@ class StaticRun {
         ...(saturation ? { saturation } : {}),
         ...(corrected ? { biasCorrection: corrected } : {}),
         ...(found.search ? { search: found.search } : {}),
+        ...(mixed ? { mixed } : {}),
       },
     }
+  }
+
+  /** Which layers stay in float: slow ones, those that a budget spares, and those that the accuracy needs. */
+  async #float(check: Check | undefined, baseline: Evaluation | undefined) {
+    const budget = parseQuantizeBudget(this.#options.budget ?? '')
+    const isTimed = this.#options.optimize === 'latency' || budget?.kind === 'latency'
+    const speeds = isTimed ? await this.#speeds() : []
+    const slow = new Set(speeds.filter((s) => s.int8Ms >= s.floatMs).map((s) => s.layer))
+    const mixed = budget && (await this.#mix(budget, speeds))
+    const inFloat = mixed ? mixed.layers.filter(({ bits }) => bits === 32).map(({ layer }) => layer) : []
+    const found = await this.#meetDrop(check, baseline, new Set([...(isTimed ? slow : []), ...inFloat]))
+    return { found, mixed, speeds }
   }
 
   #sanity(check: Check | undefined, baseline: Evaluation | undefined): void {
@@ -169,8 +192,8 @@ class StaticRun {
 
   /** Layers may return to float later: then a value that shared a scale may need a range of its own. */
   #valuesOfInterest(): readonly string[] {
-    const { maxDrop, optimize } = this.#options
-    if (maxDrop === undefined && optimize === 'size') return rangesNeeded(this.#full)
+    const { maxDrop, optimize, budget } = this.#options
+    if (maxDrop === undefined && optimize === 'size' && budget === undefined) return rangesNeeded(this.#full)
     return [...this.#full.activations.keys()]
   }
 
@@ -180,6 +203,37 @@ class StaticRun {
     return layerSpeeds(this.#graph, graph, layers, this.#context, (done) =>
       this.#progress('time layers', done, layers.length),
     )
+  }
+
+  /** Float or int8 for each layer within the budget, by the noise that each alone brings to the outputs in int8. */
+  async #mix(budget: QuantizeBudget, speeds: readonly LayerSpeed[]): Promise<Mixed> {
+    const isTimed = budget.kind === 'latency'
+    const noises = new Map((await this.#rank()).map(({ layer, sqnr }) => [layer, noiseOf(sqnr)]))
+    const speedOf = new Map(speeds.map((speed) => [speed.layer, speed]))
+    const layers = this.#full.weights.flatMap(({ name, node }) => {
+      const elements = sizeOf(this.#full.graph.initializers.get(name)?.dims ?? [])
+      const speed = speedOf.get(node.name)
+      if (isTimed && !speed) return []
+      const [float, int8] = isTimed ? [speed?.floatMs ?? 0, speed?.int8Ms ?? 0] : [4 * elements, elements]
+      const precisions = [
+        { bits: 32, cost: float, noise: 0 },
+        { bits: 8, cost: int8, noise: noises.get(node.name) ?? 0 },
+      ]
+      return [{ layer: node.name, precisions }]
+    })
+    const float = isTimed ? await this.#latency(this.#graph) : bytesOf(this.#graph)
+    return mixWithin({ budget: this.#options.budget ?? '', float, layers })
+  }
+
+  async #latency(graph: Graph): Promise<number> {
+    const [timing] = await timeInTurn([graph], this.#context)
+    return timing?.medianMs ?? NaN
+  }
+
+  async #checkBudget(mixed: Mixed, graph: Graph): Promise<void> {
+    const isTimed = parseQuantizeBudget(mixed.budget)?.kind === 'latency'
+    const warning = budgetWarning(mixed, isTimed ? await this.#latency(graph) : bytesOf(graph))
+    if (warning !== undefined) this.#warn(warning)
   }
 
   #progress(activity: string, done: number, total: number): void {

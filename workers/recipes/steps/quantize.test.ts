@@ -98,6 +98,37 @@ describe('the quantize step', () => {
     expect((await accuracyOf(model)) - (await accuracyOf(result))).toBeLessThanOrEqual(0.02)
   })
 
+  test.each([
+    ['static', 'bytes=70%', {}],
+    ['weights', 'bytes=52%', { mode: 'weights', convolutions: true }],
+  ])(
+    '%s within a budget of %s: a precision for each layer, and the file is that small',
+    async (_mode, budget, options) => {
+      const { result, report } = await run({ budget, diagnose: false, ...options })
+      const mixed = report['mixed'] as { float: number; limit: number; met: boolean; layers: { bits: number }[] }
+      const { bytes, warnings } = report as { bytes: { quantized: number }; warnings: string[] }
+    expect(mixed.met).toBe(true)
+      expect(new Set(mixed.layers.map(({ bits }) => bits)).size).toBeGreaterThan(1)
+      expect(bytes.quantized).toBeLessThan(1.05 * mixed.limit)
+      expect(warnings.filter((text) => text.includes('budget'))).toEqual([])
+      expect((await accuracyOf(model)) - (await accuracyOf(result))).toBeLessThanOrEqual(0.02)
+    },
+  )
+
+  test('a budget that nothing meets is said, with what the smallest form takes', async () => {
+    const { report } = await run({ budget: 'bytes=1%', diagnose: false })
+    expect(report).toMatchObject({ mixed: { met: false } })
+    expect((report['warnings'] as string[]).join()).toContain('the budget bytes=1% (')
+  })
+
+  test('a budget of latency weighs what layers gain here against their noise', async () => {
+    const { report } = await run({ budget: 'latency=1000%', diagnose: false })
+    const mixed = report['mixed'] as { layers: { bits: number }[] }
+    // There is room for every layer in float.
+    expect(new Set(mixed.layers.map(({ bits }) => bits))).toEqual(new Set([32]))
+    await expect(run({ mode: 'weights', budget: 'latency=50%' })).rejects.toThrow('weights in blocks')
+  })
+
   test('operator form: integers from end to end, and the same answers', async () => {
     const { result } = await run({ format: 'qoperator', diagnose: false })
     const ops = result.graph.nodes.map((node) => node.op)
