@@ -68,7 +68,7 @@ function addLists(program: Command): void {
   }
   const engines = json(program.command('engines').description('what could compute here, and why something does not'))
   engines.action((o: Options) => callWorker('engines', {}, o, engineTable))
-  json(engines.command('add <name>').description('get an engine that is too large to come along: cuda')).action(
+  json(engines.command('add <name>').description('get an engine that is too large to come along: cuda, tf')).action(
     (name: string, _o: Options, command: Command) =>
       callWorker('addEngine', { name }, command.optsWithGlobals(), addedEngine),
   )

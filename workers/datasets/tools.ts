@@ -13,6 +13,8 @@ export interface ToolRun extends Watch {
   readonly bytes: number
   /** What the person can do if the tool isn't there. */
   readonly missing: string
+  /** What its environment has beside this process' own. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** How package tools say that there is no way out to their registry. */
@@ -40,7 +42,8 @@ export function toolFailure(command: string, status: string, output: string): Al
 }
 
 /** Runs a package tool to its end; throws `data.offline`, `data.not-permitted`, `data.no-tool` or `data.tool-failed`. */
-export async function runTool({ command, args, folder, bytes, missing, onProgress, signal }: ToolRun): Promise<Buffer> {
+export async function runTool(run: ToolRun): Promise<Buffer> {
+  const { folder, bytes, onProgress, signal } = run
   signal?.throwIfAborted()
   const timer = setInterval(() => {
     const report = (done: number): void =>
@@ -48,17 +51,24 @@ export async function runTool({ command, args, folder, bytes, missing, onProgres
     if (onProgress) void folderSize(folder).then(report)
   }, 250)
   try {
-    return await finished(command, args, folder, missing, signal)
+    return await finished(run)
   } finally {
     clearInterval(timer)
   }
 }
 
-function finished(command: string, args: readonly string[], cwd: string, missing: string, signal?: AbortSignal) {
+function finished({ command, args, folder: cwd, missing, environment, signal }: ToolRun): Promise<Buffer> {
   return new Promise<Buffer>((done, fail) => {
     // npm is a script on Windows, which only a shell runs; nothing in these arguments comes from outside.
     const shell = process.platform === 'win32'
-    const child = spawn(command, args, { cwd, shell, stdio: ['ignore', 'pipe', 'pipe'], ...(signal ? { signal } : {}) })
+    const env = { ...process.env, ...environment }
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      shell,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(signal ? { signal } : {}),
+    })
     const output: Buffer[] = []
     const errors: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk))

@@ -387,7 +387,7 @@ export const AddDatasetRequest = z.object({ name: z.string().min(1) })
 export type AddDatasetRequest = z.input<typeof AddDatasetRequest>
 
 /** Gets the libraries of an engine that is too large to come with Alambic. */
-export const AddEngineRequest = z.object({ name: z.enum(['cuda']) })
+export const AddEngineRequest = z.object({ name: z.enum(['cuda', 'tf']) })
 export type AddEngineRequest = z.input<typeof AddEngineRequest>
 
 /** A JSON document; its keys are documented in README.md and stable. */

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import { closeSync, createReadStream, openSync, writeSync } from 'node:fs'
-import { mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
-import { Unzip, UnzipInflate } from 'fflate'
 import { AlambicError } from '../../protocol/errors.ts'
+import { staging, unpackFiles } from '../install.ts'
 
 /** What onnxruntime-node itself says of the files that are too large for its package. */
 interface InstallMetadata {
@@ -126,20 +125,6 @@ async function get(url: string, signal: AbortSignal | undefined): Promise<Respon
 
 const json = async (url: string, signal: AbortSignal | undefined): Promise<unknown> => (await get(url, signal)).json()
 
-async function staging(folder: string): Promise<string> {
-  try {
-    await mkdir(folder, { recursive: true })
-    return await mkdtemp(join(folder, '.adding-'))
-  } catch (cause) {
-    throw new AlambicError('engines.not-permitted', `"${folder}" can't be written to`, {
-      subject: folder,
-      found: cause instanceof Error ? cause.message : String(cause),
-      fix: 'Run it as whoever installed Alambic.',
-      cause,
-    })
-  }
-}
-
 async function download(url: string, path: string, { onProgress, signal }: AddCudaOptions) {
   const response = await get(url, signal)
   const total = Number(response.headers.get('content-length') ?? 0)
@@ -160,27 +145,15 @@ async function download(url: string, path: string, { onProgress, signal }: AddCu
   return { sha512: hash.digest('hex'), bytes }
 }
 
-/** Unpacks some files of an archive into a folder, piece by piece: they are larger than memory should hold. */
+/** Unpacks some files of an archive into a folder. */
 async function unpack(archive: string, paths: readonly string[], folder: string): Promise<void> {
-  const left = new Set(paths)
-  const failures: Error[] = []
-  const unzip = new Unzip((file) => {
-    if (!left.has(file.name)) return
-    const target = openSync(join(folder, basename(file.name)), 'w')
-    file.ondata = (error, data, final) => {
-      if (error) failures.push(error)
-      else writeSync(target, data)
-      if (final || error) closeSync(target)
-      if (final) left.delete(file.name)
-    }
-    file.start()
-  })
-  unzip.register(UnzipInflate)
-  for await (const chunk of createReadStream(archive, { highWaterMark: 2 ** 20 })) unzip.push(chunk as Uint8Array)
-  unzip.push(new Uint8Array(), true)
-  if (left.size === 0 && failures.length === 0) return
+  const { written, failures } = await unpackFiles(archive, (name) =>
+    paths.includes(name) ? join(folder, basename(name)) : undefined,
+  )
+  const left = paths.filter((path) => !written.has(path))
+  if (left.length === 0 && failures.length === 0) return
   throw new AlambicError('engines.incomplete', 'the package lacks libraries that onnxruntime needs', {
     expected: paths.join(', '),
-    found: failures[0]?.message ?? `without ${[...left].join(', ')}`,
+    found: failures[0]?.message ?? `without ${left.join(', ')}`,
   })
 }
