@@ -2,8 +2,8 @@ import { AlambicError } from '../../protocol/errors.ts'
 import type { Attribute, Attributes } from '../../graph/attributes.ts'
 import { subgraphsOf, type Graph, type LocalFunction, type Node } from '../../graph/graph.ts'
 import type { Tensor } from '../../graph/tensor.ts'
-import { Call, type Kernel } from './call.ts'
-import { kernelOf } from './kernels.ts'
+import { Call, type Kernel, type Kernels } from './call.ts'
+import { kernelOf, kernels } from './kernels.ts'
 import { array, fromTensor, stored, type Value, type Values } from './value.ts'
 
 export interface EvaluateOptions {
@@ -11,6 +11,8 @@ export interface EvaluateOptions {
   readonly precision?: 'f64' | undefined
   /** Functions of the model's own; a node that calls one is expanded. */
   readonly functions?: readonly LocalFunction[] | undefined
+  /** Other definitions of operators of the default domain, made from the standard ones. */
+  readonly kernels?: ((standard: Kernels) => Kernels) | undefined
 }
 
 /** What a caller may feed: tensors of the graph, or internal values, which lose nothing. */
@@ -82,8 +84,10 @@ function unpack(tensor: Tensor): Value {
 class Run {
   readonly #exact: boolean
   readonly #functions: readonly LocalFunction[]
+  readonly #kernels: Kernels
 
-  constructor({ precision, functions = [] }: EvaluateOptions) {
+  constructor({ precision, functions = [], kernels: others }: EvaluateOptions) {
+    this.#kernels = others?.(kernels[''] as Kernels) ?? {}
     this.#exact = precision === 'f64'
     this.#functions = functions
   }
@@ -139,8 +143,13 @@ class Run {
     const local = this.#functionOf(node)
     const outputs = local
       ? this.#function(local, node, inputs)
-      : this.#kernel(kernelOf(node.op, node.domain) as Kernel, node, inputs, scope, opsets)
+      : this.#kernel(this.#definition(node), node, inputs, scope, opsets)
     node.outputs.forEach((name, i) => scope.set(name, outputs[i]))
+  }
+
+  #definition({ op, domain }: Node): Kernel {
+    const other = domain === '' && Object.hasOwn(this.#kernels, op) ? this.#kernels[op] : undefined
+    return other ?? (kernelOf(op, domain) as Kernel)
   }
 
   #kernel(

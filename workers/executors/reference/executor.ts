@@ -14,20 +14,20 @@ export const referenceExecutor: Executor = {
 /** The reference executor for models that bring functions of their own. */
 export const referenceExecutorFor = (functions: readonly LocalFunction[]): Executor => ({
   ...referenceExecutor,
-  compile: async (graph, options) => new ReferenceProgram(graph, options, functions),
+  compile: async (graph, options) => new ReferenceProgram(graph, options, { functions }),
 })
 
-class ReferenceProgram implements Program {
+export class ReferenceProgram implements Program {
   readonly #graph: Graph
   readonly #links: readonly StateLink[]
   readonly #options: EvaluateOptions
   readonly #state = new Map<string, NdArray>()
 
-  constructor(graph: Graph, options: CompileOptions = {}, functions: readonly LocalFunction[] = []) {
+  constructor(graph: Graph, options: CompileOptions = {}, definitions: EvaluateOptions = {}) {
     this.#graph = graph
     this.#links = options.state ?? []
-    this.#options = { functions }
-    checkSupported(graph, functions)
+    this.#options = definitions
+    checkSupported(graph, definitions.functions)
   }
 
   async run(feeds: Tensors): Promise<Tensors> {

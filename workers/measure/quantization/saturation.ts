@@ -1,3 +1,4 @@
+import { pairedSums } from '../../executors/reference/index.ts'
 import { attributesOf } from '../../graph/attributes.ts'
 import type { Graph, Node } from '../../graph/graph.ts'
 import { extract } from '../../graph/rewrite.ts'
@@ -26,20 +27,6 @@ interface Site {
   readonly codes: string
   readonly zeroPoint: number
   readonly weight: Tensor
-}
-
-/** What vpmaddubsw does to two products. */
-const saturate16 = (sum: number): number => (sum > 32767 ? 32767 : sum < -32768 ? -32768 : sum)
-
-/** Σ a·w as it is, and with every pair of products clamped to 16 bits. */
-export function pairedSums(a: ArrayLike<number>, w: ArrayLike<number>): { exact: number; saturated: number } {
-  let [exact, saturated] = [0, 0]
-  for (let k = 0; k < a.length; k += 2) {
-    const pair = (a[k] as number) * (w[k] as number) + (a[k + 1] ?? 0) * (w[k + 1] ?? 0)
-    exact += pair
-    saturated += saturate16(pair)
-  }
-  return { exact, saturated }
 }
 
 /**

@@ -30,3 +30,4 @@ export { equalizeLayers, type EqualizedPair, type EqualizeOptions, type Equalize
 export { withBiases, withShiftedBias } from './biases.ts'
 export { analyticShifts, clippedMean, normalizedMoments } from './moments.ts'
 export * from './mixed.ts'
+export { withIntegerProducts } from './integers.ts'

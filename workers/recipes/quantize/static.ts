@@ -11,6 +11,8 @@ import {
   pairedComparison,
   pairedSqnr,
   samplesOf,
+  portabilityOf,
+  portabilityWarning,
   saturationOf,
   saturationWarning,
   searchFallback,
@@ -68,6 +70,10 @@ interface LayerRow {
 export interface Prepared {
   readonly weights?: ReadonlyMap<string, QuantizedWeight>
 }
+
+/** Samples and milliseconds that simulating another processor may take: it is some thousand times slower. */
+const PORTABILITY_SAMPLES = 64
+const PORTABILITY_MS = 8000
 
 /** Calibrates and quantizes a prepared graph, and searches for layers that must stay in float. */
 export async function quantizeStatically(
@@ -155,7 +161,8 @@ class StaticRun {
         float: [...found.float],
         absorbed: report.absorbed,
         left: report.left,
-        ...(saturation ? { saturation } : {}),
+        ...(saturation ? { saturation: saturation.layers } : {}),
+        ...(saturation?.model ? { portability: saturation.model } : {}),
         ...(corrected ? { biasCorrection: corrected } : {}),
         ...(found.search ? { search: found.search } : {}),
         ...(mixed ? { mixed } : {}),
@@ -285,8 +292,8 @@ class StaticRun {
     return rows.toSorted((a, b) => a.sqnr - b.sqnr)
   }
 
-  #samples(samples = this.#options.diagnoseSamples): CalibrationData {
-    const { calibrationBatch: batch, preprocessing } = this.#options
+  #samples(samples = this.#options.diagnoseSamples, batch = this.#options.calibrationBatch): CalibrationData {
+    const { preprocessing } = this.#options
     const { data, seed } = this.#context
     return samplesOf(this.#graph, calibrationSplit(data), {
       samples,
@@ -317,9 +324,13 @@ class StaticRun {
     if (!portability || activations !== 'u8' || weights !== 'i8' || reduceRange) return undefined
     const layers = plan.weights.map((site) => site.node)
     const found = await saturationOf(this.#context, graph, layers, this.#samples(4))
-    const warning = saturationWarning(found)
+    const saturating = found.filter(({ share }) => share > 0)
+    if (saturating.length === 0) return { layers: [] }
+    // The whole model, because what one layer gets wrong may be nothing to the next, or more than it can bear.
+    const model = await portabilityOf(graph, layers, this.#samples(PORTABILITY_SAMPLES, 1), PORTABILITY_MS)
+    const warning = model ? portabilityWarning(model) : saturationWarning(found)
     if (warning !== undefined) this.#warn(warning)
-    return found.filter(({ share }) => share > 0)
+    return { layers: saturating, model }
   }
 
   async #corrected(graph: Graph, plan: QuantPlan) {
