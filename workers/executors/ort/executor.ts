@@ -9,6 +9,7 @@ import type { Executor, Program, StateLink, Tensors } from '../executor.ts'
 import { compileOrtAside } from './aside.ts'
 import { lowerForOrtCpu } from './lower.ts'
 import { BLOCKED_DOMAIN } from './lower/blocked.ts'
+import { overwritable } from './overwrite.ts'
 import { createSession, runSession, runtime, type OrtOptions } from './session.ts'
 import { emptyOrtTensor, fromOrt, toOrt } from './tensors.ts'
 
@@ -56,8 +57,9 @@ export const plainProgram = (session: ort.InferenceSession, graph: Graph, option
 class OrtProgram implements Program {
   readonly #session: ort.InferenceSession
   readonly #links: readonly StateLink[]
+  readonly #overwritable: ReadonlySet<string>
   readonly #outputs: readonly string[]
-  /** Two copies of every state tensor: one is read while the other is written. */
+  /** State that can't be written over what is read has two copies: one is read while the other is written. */
   #current: Record<string, ort.Tensor> = {}
   #next: Record<string, ort.Tensor> = {}
   /** Outputs that are allocated once, when the caller allows it and their shapes are static. */
@@ -66,6 +68,7 @@ class OrtProgram implements Program {
   constructor(session: ort.InferenceSession, graph: Graph, options: OrtOptions) {
     this.#session = session
     this.#links = options.state ?? []
+    this.#overwritable = overwritable(graph, this.#links)
     const resident = new Set(this.#links.map((link) => link.output))
     const own = graph.outputs.filter((v) => !resident.has(v.name))
     this.#outputs = own.map((v) => v.name)
@@ -105,8 +108,9 @@ class OrtProgram implements Program {
     for (const { input } of this.#links) {
       const tensor = state[input]
       if (!tensor) throw new AlambicError('executor.no-state', `no value is given for the state "${input}"`)
-      this.#current[input] = toOrt({ ...tensor, bytes: tensor.bytes.slice() })
-      this.#next[input] = emptyOrtTensor(tensor.dtype, tensor.dims)
+      const current = toOrt({ ...tensor, bytes: tensor.bytes.slice() })
+      this.#current[input] = current
+      this.#next[input] = this.#overwritable.has(input) ? current : emptyOrtTensor(tensor.dtype, tensor.dims)
     }
   }
 
