@@ -12,6 +12,7 @@ import { inOwnProcess } from './jobs.ts'
 import { comparing } from './compare.ts'
 import { exporting } from './export-as.ts'
 import { inspector } from './inspector.ts'
+import { learning } from './learning.ts'
 import { branchRun, checkRun, cloneRun, createRun } from './new-run.ts'
 import {
   checkBaseline,
@@ -88,6 +89,7 @@ export const handlers: Handlers = {
   ...inspector,
   ...comparing,
   ...exporting,
+  ...learning,
   datasets: async (host, { project }) => host.project(project).datasets(),
   removeDataset: async (host, { project, dataset }) => {
     const found = host.project(project)

@@ -15,7 +15,12 @@ export interface HeatInput {
   readonly goodSign?: ((row: number, column: number) => 1 | -1) | undefined
   /** Rows and columns are not the same things: nothing is special where their numbers agree. */
   readonly uneven?: boolean
+  /** Cells wide enough for the names of their columns. */
+  readonly oblong?: boolean
 }
+
+/** Sizes of the cells of a map whose columns are wider than its rows are high. */
+const OBLONG = { width: 92, height: 24 }
 
 /** Strongest tint under text: darker would take its contrast. */
 const STRONGEST = 0.6
@@ -25,9 +30,10 @@ const STRONGEST = 0.6
  * diagonal of a confusion matrix and off it each has its own maximum, since what is right outweighs what is wrong.
  */
 export function heatScene(input: HeatInput, width: number): Scene {
-  const { values, rows, columns, rowName, columnName, signed } = input
-  const left = Math.min(170, Math.max(30, ...rows.map((text) => textWidth(text))) + 30)
-  const cell = Math.max(6, Math.min(44, (width - left - 8) / Math.max(1, columns.length)))
+  const { values, rows, columns, rowName, columnName, signed, oblong = false } = input
+  const left = Math.min(oblong ? 190 : 170, Math.max(30, ...rows.map((text) => textWidth(text))) + 30)
+  const wide = Math.max(6, Math.min(oblong ? OBLONG.width : 44, (width - left - 8) / Math.max(1, columns.length)))
+  const cell = oblong ? Math.min(wide, OBLONG.height) : wide
   const top = 36
   const height = Math.ceil(top + cell * rows.length + 8)
   const marks: Mark[] = [
@@ -44,9 +50,16 @@ export function heatScene(input: HeatInput, width: number): Scene {
   ]
   const every = Math.max(1, Math.ceil(14 / cell))
   columns.forEach((text, j) => {
-    if (j % every > 0) return
-    const x = left + (j + 0.5) * cell
-    marks.push({ kind: 'text', x, y: 29, text: fitText(text, cell * every - 2), colour: 'faint', anchor: 'middle' })
+    if (!oblong && j % every > 0) return
+    const x = left + (j + 0.5) * wide
+    marks.push({
+      kind: 'text',
+      x,
+      y: 29,
+      text: fitText(text, oblong ? wide - 2 : cell * every - 2),
+      colour: 'faint',
+      anchor: 'middle',
+    })
   })
   const strongest = maxima(values, input.uneven)
   const isDiagonal = (i: number, j: number) => i === j && !input.uneven
@@ -59,19 +72,20 @@ export function heatScene(input: HeatInput, width: number): Scene {
     }
     columns.forEach((_, j) => {
       const value = values[i]?.[j] ?? 0
-      const x = left + j * cell
+      if (Number.isNaN(value)) return
+      const x = left + j * wide
       const limit = isDiagonal(i, j) ? strongest.diagonal : strongest.rest
       const opacity = value === 0 ? 0 : STRONGEST * Math.sqrt(Math.abs(value) / (limit || 1))
       const good = (input.goodSign?.(i, j) ?? 1) === Math.sign(value)
       const fill = signed ? (good ? 'good' : 'bad') : isDiagonal(i, j) ? 's3' : 's1'
-      marks.push({ kind: 'rect', x, y, w: cell - 1, h: cell - 1, fill: 'sunken' })
-      if (opacity > 0) marks.push({ kind: 'rect', x, y, w: cell - 1, h: cell - 1, fill, opacity: Math.min(1, opacity) })
+      marks.push({ kind: 'rect', x, y, w: wide - 1, h: cell - 1, fill: 'sunken' })
+      if (opacity > 0) marks.push({ kind: 'rect', x, y, w: wide - 1, h: cell - 1, fill, opacity: Math.min(1, opacity) })
       const said = input.show(value)
-      if (value !== 0 && textWidth(said) < cell - 2) {
-        const at = { x: x + cell / 2 - 0.5, y: y + cell / 2 + 3.5 }
+      if ((value !== 0 || oblong) && textWidth(said) < wide - 2) {
+        const at = { x: x + wide / 2 - 0.5, y: y + cell / 2 + 3.5 }
         marks.push({ kind: 'text', ...at, text: said, colour: 'text', anchor: 'middle' })
       }
-      spots.push({ id: `${i}:${j}`, x: x + cell / 2, y: y + cell / 2, label: input.describe(i, j, value) })
+      spots.push({ id: `${i}:${j}`, x: x + wide / 2, y: y + cell / 2, label: input.describe(i, j, value) })
     })
   })
   return { width, height, marks, spots }
@@ -81,6 +95,7 @@ function maxima(values: readonly (readonly number[])[], uneven = false): { diago
   let [diagonal, rest] = [0, 0]
   values.forEach((row, i) =>
     row.forEach((value, j) => {
+      if (Number.isNaN(value)) return
       if (i === j && !uneven) diagonal = Math.max(diagonal, Math.abs(value))
       else rest = Math.max(rest, Math.abs(value))
     }),

@@ -8,6 +8,7 @@ import { settings } from './en/settings.ts'
 import { kit } from './en/kit.ts'
 import { compare } from './en/compare.ts'
 import { results } from './en/results.ts'
+import { methodResults } from './en/method-results.ts'
 import { models } from './en/models.ts'
 
 /** Every phrase of the screens in English; zh-CN.ts has the same keys, and a test compares the two. */
@@ -19,6 +20,7 @@ export const en = {
   ...settings,
   ...kit,
   ...compare,
+  ...methodResults,
   ...models,
   ...graph,
   ...inspect,

@@ -8,6 +8,7 @@ import { settings } from './zh-CN/settings.ts'
 import { kit } from './zh-CN/kit.ts'
 import { compare } from './zh-CN/compare.ts'
 import { results } from './zh-CN/results.ts'
+import { methodResults } from './zh-CN/method-results.ts'
 import { models } from './zh-CN/models.ts'
 import type { Messages } from './phrases.ts'
 
@@ -20,6 +21,7 @@ export const zhCN: Messages = {
   ...settings,
   ...kit,
   ...compare,
+  ...methodResults,
   ...models,
   ...graph,
   ...inspect,

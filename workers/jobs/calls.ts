@@ -36,6 +36,7 @@ import { addEngineCall } from './add-engine.ts'
 import { adding } from './adding.ts'
 import { exportCall } from './export.ts'
 import { factorizeCall } from './factorize.ts'
+import { rankTimesCall } from './rank-times.ts'
 import { packCall, unpackCall } from './pack.ts'
 import { checkCall, describeCall, planCall } from './plan.ts'
 import { estimateCall } from './estimate.ts'
@@ -99,9 +100,15 @@ const handlers: Handlers = {
   replay: async (request, { executor, listener, stopping, leaving }) =>
     replayCall(request, { executor: await executor(), listener, stopping, leaving }),
   factorize: factorizeCall,
+  rankTimes: rankTimesCall,
   specialize: specializeCall,
   student: studentCall,
-  students: studentsCall,
+  students: (request, { executor, listener }) => {
+    const began = performance.now()
+    return studentsCall(request, { executor }, (activity, done, total) =>
+      listener.progress({ activity, done, total, elapsed: performance.now() - began, values: {} }),
+    )
+  },
   pairing: pairingCall,
   synthesize: synthesizeCall,
   pack: packCall,

@@ -106,7 +106,9 @@ export async function picturesCall({ data: reference, split: name, indices }: Re
   const data = await openDataset(reference)
   const split = splitOf(data, name)
   const known = indices.filter((index) => index < split.count)
-  return { pictures: known.map((index) => ({ index, ...imageOf(split, index) })) }
+  const labelOf = (index: number) => (split.labels ? { label: split.labels[index] } : {})
+  const pictures = known.map((index) => ({ index, ...labelOf(index), ...imageOf(split, index) }))
+  return { pictures, ...(data.classes ? { classes: data.classes } : {}) }
 }
 
 /** The picture of a sample; nothing where samples are no pictures, or not held as bytes. */

@@ -102,8 +102,9 @@ describe('losses', () => {
     const { before, after } = step['agreement'] as { before: number; after: number }
     expect(after).toBeGreaterThan(before + 0.3)
     const shown = events.find(({ kind }) => kind === 'pairing')
-    expect(shown !== undefined).toBe(title !== 'decoupled, with a ramp')
-    const { pairs, teacher: points, student } = Pairing.parse(shown?.data ?? { pairs: [] })
+    const { pairs, outputs, teacher: points, student } = Pairing.parse(shown?.data)
+    expect(pairs.length === 0).toBe(title === 'decoupled, with a ramp')
+    expect(outputs).toEqual(terms.filter((term) => term === 'kd' || term === 'dkd'))
     for (const pair of pairs) {
       expect(points).toContainEqual(expect.objectContaining({ value: pair.teacher, dims: pair.teacherDims }))
       expect(student).toContainEqual(expect.objectContaining({ value: pair.student, dims: pair.studentDims }))
@@ -191,12 +192,15 @@ describe('students of the teacher’s own graph', () => {
     const environment = { executor: () => Promise.resolve(ortCpu) }
     const request = StudentsRequest.parse({ model: teacher, runs: 3, threads: 1 })
     const { students, refused } = (await studentsCall(request, environment)) as {
-      students: { student: string; params: number }[]
+      students: { student: string; params: number; latency?: unknown }[]
       refused: { student: string }[]
     }
     expect(students.map((row) => row.student)).toContain('thin:0.5')
     expect(students.every((row) => row.params > 0)).toBe(true)
     expect(refused.map((row) => row.student)).toContain('shallow')
+    const counted = await studentsCall({ ...request, measure: false }, environment)
+    expect(counted['students']).toEqual(students.map(({ latency: _timed, ...row }) => row))
+    expect(students.every(({ latency }) => latency !== undefined)).toBe(true)
   })
 
   test('are paired layer by layer', async () => {
@@ -205,6 +209,18 @@ describe('students of the teacher’s own graph', () => {
     )) as { pairs: { teacher: string }[]; teacher: { value: string }[] }
     expect(pairs.map((p) => p.teacher)).toEqual(['conv1', 'pool1', 'conv2', 'pool2'])
     expect(column.map((p) => p.value)).toEqual(['conv1', 'pool1', 'conv2', 'pool2', 'flatten', 'ip1', 'relu1'])
+  })
+
+  test('are paired before they are made, and what does not fit is told beside the layers', async () => {
+    const asked = { teacher, student: 'thin:0.5', losses: ['kd', 'at'], explain: true }
+    const thin = await pairingCall(PairingRequest.parse(asked))
+    const { pairs, outputs } = Pairing.parse(thin)
+    expect(pairs.map(({ bridge }) => bridge.kind)).toEqual(['attention', 'attention', 'attention', 'attention'])
+    expect(outputs).toEqual(['kd'])
+    const wrong = { ...asked, pairs: [{ student: 'pool3', teacher: 'pool1' }] }
+    const told = await pairingCall(PairingRequest.parse(wrong))
+    expect(told['problem']).toMatchObject({ code: 'distil.unknown-feature', subject: 'pool3' })
+    expect(Pairing.parse(told).student.length).toBeGreaterThan(4)
   })
 })
 

@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { Worker } from '../../electron/host/worker.ts'
 import { FactorizeReport } from '../protocol/files/methods.ts'
 import { readModel } from '../onnx/index.ts'
+import type { RankTimes } from '../protocol/studio.ts'
 import type { CallName, Report } from '../protocol/worker.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-factorize-'))
@@ -35,6 +36,24 @@ test('factorizes a bare model within a budget, and measures what it wrote', asyn
     expect([ranks[0], errors.at(-1)]).toEqual([0, 0])
     expect(errors[0]).toBeCloseTo(1, 12)
     expect(errors.every((e, i) => i === 0 || e <= (errors[i - 1] as number))).toBe(true)
+  }
+})
+
+test('tells what the model of a run would take with one layer at other ranks', async () => {
+  const recipe = { alambic: 1, name: 'test', steps: [{ step: 'factorize', rank: { ratio: 3 } }] }
+  const folder = join(root, 'ranks')
+  const run = await inWorker('run', { recipe, model: 'lenet-5@0.4', folder, threads: 1 })
+  const { layers } = FactorizeReport.parse((run['steps'] as readonly unknown[])[0])
+  const conv = layers.find(({ curves }) => curves?.length === 2)
+  const ranks = [1, 2].map((k) => (conv?.ranks ?? []).map((rank) => Math.min(rank, k)))
+  const asked = { folder, stage: 0, layer: conv?.name, method: conv?.method, ranks, runs: 3 }
+  const { before, points } = (await inWorker('rankTimes', asked)) as unknown as RankTimes
+  expect(points.map((point) => point.ranks)).toEqual(ranks)
+  const params = [...points.map((point) => point.params), before.params]
+  expect(params).toEqual(params.toSorted((a, b) => a - b))
+  for (const { latency, macs } of points) {
+    expect(latency.minMs).toBeGreaterThan(0)
+    expect(macs).toBeLessThan(before.macs ?? 0)
   }
 })
 

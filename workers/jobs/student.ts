@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { z } from 'zod'
 import { AlambicError } from '../protocol/errors.ts'
 import type { PairingRequest, Report, StudentRequest, StudentsRequest } from '../protocol/worker.ts'
@@ -9,7 +10,7 @@ import { latencyOf } from '../measure/latency.ts'
 import { writeModel } from '../onnx/index.ts'
 import { costOf } from '../ops/cost.ts'
 import { removeFinalSoftmax } from '../passes/index.ts'
-import { makers, makeStudent } from '../passes/student/make.ts'
+import { isRecipe, makers, makeStudent } from '../passes/student/make.ts'
 import { columnOf } from '../recipes/distil/columns.ts'
 import { DistilOptions, termsOf } from '../recipes/distil/options.ts'
 import { openForRecipe } from '../recipes/open.ts'
@@ -43,30 +44,37 @@ function countsOf(graph: Graph): { params: number; macs: number | undefined } {
 export async function studentsCall(
   request: z.output<typeof StudentsRequest>,
   environment: Environment,
+  progress?: (student: string, done: number, total: number) => void,
 ): Promise<Report> {
   const teacher = await openForRecipe(request.model, request.seed)
   const executor = await environment.executor()
   const limit = countsOf(teacher.graph)
   const rows: Record<string, unknown>[] = []
   const refused: Record<string, unknown>[] = []
-  for (const { reference, title, build } of candidates(teacher, request.seed)) {
+  const options = { batch: request.batch, runs: request.runs, threads: request.threads ?? 1 }
+  const timed = async (graph: Graph) => (request.measure ? { latency: await latencyOf(executor, graph, options) } : {})
+  const tried = candidates(teacher, request.seed)
+  const own = await timed(teacher.graph)
+  for (const [done, { reference, title, made, build }] of tried.entries()) {
+    progress?.(reference, done, tried.length)
     try {
       const graph = build()
       const counts = countsOf(graph)
       if (counts.params >= limit.params) continue
-      const options = { batch: request.batch, runs: request.runs, threads: request.threads ?? 1 }
-      rows.push({ student: reference, title, ...counts, latency: await latencyOf(executor, graph, options) })
+      rows.push({ student: reference, title, made, ...counts, ...(await timed(graph)) })
     } catch (thrown) {
       if (!(thrown instanceof AlambicError)) throw thrown
       refused.push({ student: reference, because: thrown.message })
     }
   }
-  return { teacher: { model: request.model, ...limit }, students: rows, refused, runtime: executor.runtime }
+  return { teacher: { model: request.model, ...limit, ...own }, students: rows, refused, runtime: executor.runtime }
 }
 
 interface Candidate {
   readonly reference: string
   readonly title: string
+  /** Of the teacher's own graph. */
+  readonly made: boolean
   readonly build: () => Graph
 }
 
@@ -75,7 +83,7 @@ const recipes = ['thin:0.75', 'thin:0.5', 'thin:0.25', 'shallow', 'separable', '
 function candidates({ graph }: Model, seed: number): readonly Candidate[] {
   const made = recipes.map((recipe): Candidate => {
     const { title } = makers[recipe.split(':')[0] as keyof typeof makers]
-    return { reference: recipe, title, build: () => makeStudent(graph, recipe, seed).graph }
+    return { reference: recipe, title, made: true, build: () => makeStudent(graph, recipe, seed).graph }
   })
   const dims = asTensor(graph.requiredInputs[0]?.type)?.shape?.slice(1) ?? []
   const classes = asTensor(graph.outputs[0]?.type)?.shape?.at(-1)
@@ -90,6 +98,7 @@ function candidates({ graph }: Model, seed: number): readonly Candidate[] {
     ...fitting.map(({ id, title, build }) => ({
       reference: id,
       title,
+      made: false,
       build: () => build({ inputDims, classes, seed }),
     })),
   ]
@@ -100,18 +109,30 @@ const isForSize = ({ input }: ZooEntry, height: number): boolean => input[1] <= 
 
 /** Both nets layer by layer, and what every loss would compare, without training. */
 export async function pairingCall(request: z.output<typeof PairingRequest>): Promise<Report> {
-  const [teacher, student] = await Promise.all([request.teacher, request.student].map((m) => openForRecipe(m, 42)))
-  const graphs = { teacher: removeFinalSoftmax(teacher?.graph as Graph).graph, student: student?.graph as Graph }
-  const options = DistilOptions.parse({
-    ...(request.losses ? { losses: request.losses } : {}),
-    ...(request.pairs ? { pairs: request.pairs } : {}),
-  })
-  const { pairing } = planDistillation({
-    student: trainingSource(graphs.student).graph,
-    teacher: graphs.teacher,
+  const teacher = removeFinalSoftmax((await openForRecipe(request.teacher, SEED)).graph).graph
+  const student =
+    !existsSync(request.student) && isRecipe(request.student)
+      ? makeStudent(teacher, request.student, SEED).graph
+      : (await openForRecipe(request.student, SEED)).graph
+  const columns = { teacher: columnOf(teacher), student: columnOf(student) }
+  try {
+    return { ...columns, ...planned(teacher, student, request) }
+  } catch (thrown) {
+    if (!request.explain || !(thrown instanceof AlambicError)) throw thrown
+    return { ...columns, pairs: [], outputs: [], problem: thrown.toJSON() }
+  }
+}
+
+const SEED = 42
+
+function planned(teacher: Graph, student: Graph, { losses, pairs }: z.output<typeof PairingRequest>) {
+  const options = DistilOptions.parse({ ...(losses ? { losses } : {}), ...(pairs ? { pairs } : {}) })
+  const { pairing, outputs } = planDistillation({
+    student: trainingSource(removeFinalSoftmax(student).graph).graph,
+    teacher,
     terms: termsOf(options, true),
     batch: 2,
-    seed: 42,
+    seed: SEED,
   })
-  return { teacher: columnOf(graphs.teacher), student: columnOf(graphs.student), pairs: pairing }
+  return { pairs: pairing, outputs }
 }

@@ -229,6 +229,22 @@ export type OptimizeRequest = z.input<typeof OptimizeRequest>
 export const ReplayRequest = z.object({ run: z.string().min(1), folder: z.string().min(1) })
 export type ReplayRequest = z.input<typeof ReplayRequest>
 
+/** What the model takes when one layer of a run's step `factorize` has other ranks: exact counts, measured times. */
+export const RankTimesRequest = z.object({
+  folder: z.string().min(1),
+  stage: z.number().int().min(0),
+  /** Its weight. */
+  layer: z.string().min(1),
+  method: z.string().min(1),
+  /** Ranks to try, one for each mode that the method has. */
+  ranks: z
+    .array(z.array(z.number().int().min(1)).min(1).max(2))
+    .min(1)
+    .max(16),
+  runs: z.number().int().min(3).max(1000).default(20),
+})
+export type RankTimesRequest = z.input<typeof RankTimesRequest>
+
 /** Low-rank factors by the weights alone; with data it is a recipe of one step. */
 export const FactorizeRequest = Compute.extend({
   model: Reference,
@@ -261,8 +277,11 @@ export const StudentRequest = Compute.extend({
 })
 export type StudentRequest = z.input<typeof StudentRequest>
 
-/** What could be a model's student, with counts and latency. */
-export const StudentsRequest = MeasureRequest.extend({ seed: z.number().int().default(42) })
+/** What could be a model's student, with counts and, unless told otherwise, latency. */
+export const StudentsRequest = MeasureRequest.extend({
+  seed: z.number().int().default(42),
+  measure: z.boolean().default(true),
+})
 export type StudentsRequest = z.input<typeof StudentsRequest>
 
 /** Makes unlabelled samples for a model without data: noise, or noise that fits its batch normalizations. */
@@ -285,7 +304,10 @@ export type SynthesizeRequest = z.input<typeof SynthesizeRequest>
 /** The layers of two nets, and which of them losses would compare. */
 export const PairingRequest = z.object({
   teacher: Reference,
+  /** A model, or how it is made of the teacher: `thin:0.5`. */
   student: Reference,
+  /** Answers with what is wrong beside both nets' layers, instead of failing. */
+  explain: z.boolean().default(false),
   /** As the step `distil` takes them. */
   losses: z
     .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
@@ -416,6 +438,7 @@ export const calls = {
   optimize: OptimizeRequest,
   replay: ReplayRequest,
   factorize: FactorizeRequest,
+  rankTimes: RankTimesRequest,
   specialize: SpecializeRequest,
   student: StudentRequest,
   students: StudentsRequest,

@@ -339,12 +339,10 @@ class Trainer {
     const watched = (await watch?.(graph, held)) ?? {}
     if (!held.labels) {
       this.#at.history.push(record)
+      const measured = { step, epoch, ...watched }
       if (Object.keys(watched).length > 0) {
-        journal.metrics(
-          'evaluation',
-          ['step', 'epoch', ...Object.keys(watched)],
-          [step, epoch, ...Object.values(watched)],
-        )
+        journal.metrics('evaluation', Object.keys(measured), Object.values(measured))
+        journal.event('evaluated', measured)
       }
       return
     }

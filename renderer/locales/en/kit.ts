@@ -22,6 +22,8 @@ export const kit = {
     to: 'To',
     histogramSummary: '{title}: {n} values from {from} to {to}.',
     corner: '{row}, against {column}',
+    trendSummary: '{title}: {lines}.',
+    trendLine: '{name} from {first} to {last}',
     parallelSummary: '{title}: {n} lines across {axes}.',
   },
 } as const

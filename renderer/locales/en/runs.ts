@@ -72,6 +72,8 @@ export const runs = {
     step: 'step',
     epoch: 'epoch',
     throughput: 'samples a second',
+    teacherThroughput: 'samples a second, teacher',
+    seconds: 'seconds spent',
     elapsed: 'elapsed',
     left: 'left',
     leftLater: 'left: not known yet',
@@ -99,6 +101,8 @@ export const runs = {
   activity: {
     train: 'training',
     evaluate: 'evaluating',
+    trial: 'trying recipes',
+    sensitivity: 'mapping single layers',
     'teacher logits': 'asking the teacher',
   },
   chart: {

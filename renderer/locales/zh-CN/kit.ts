@@ -24,6 +24,8 @@ export const kit: Phrases<typeof english> = {
     to: '至',
     histogramSummary: '{title}：{n} 个值，从 {from} 到 {to}。',
     corner: '{row}，对照{column}',
+    trendSummary: '{title}：{lines}。',
+    trendLine: '{name} 从 {first} 到 {last}',
     parallelSummary: '{title}：{n} 条线，跨越 {axes}。',
   },
 }

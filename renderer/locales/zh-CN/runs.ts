@@ -75,6 +75,8 @@ export const runs: Phrases<typeof english> = {
     step: '步',
     epoch: '轮',
     throughput: '样本/秒',
+    teacherThroughput: '教师每秒样本数',
+    seconds: '已用秒数',
     elapsed: '已用时',
     left: '剩余',
     leftLater: '剩余：尚未可知',
@@ -102,6 +104,8 @@ export const runs: Phrases<typeof english> = {
   activity: {
     train: '训练',
     evaluate: '评估',
+    trial: '正在试用配方',
+    sensitivity: '正在制作逐层敏感度图',
     'teacher logits': '询问教师',
   },
   chart: {

@@ -142,6 +142,7 @@ export const FactorizedLayer = z.object({
 })
 
 export const FactorizeReport = z.object({ layers: z.array(FactorizedLayer) })
+export type FactorizeReport = z.infer<typeof FactorizeReport>
 
 /** A layer of the step `cluster`. */
 export const SharedLayer = z.object({
@@ -156,6 +157,33 @@ export const SharedLayer = z.object({
 })
 
 export const ClusterReport = z.object({ layers: z.array(SharedLayer) })
+export type ClusterReport = z.infer<typeof ClusterReport>
+
+/** The step `pack`: the container and its tensors; bytes. */
+export const PackReport = z.object({
+  packed: z.object({
+    bytes: z.number(),
+    /** Of the ONNX file that it gives back. */
+    rawBytes: z.number(),
+    ratio: z.number(),
+    /** Everything that is no packed tensor. */
+    skeletonBytes: z.number(),
+    tensors: z.array(
+      z.object({
+        name: z.string(),
+        elements: z.number().int(),
+        nonZeros: z.number().int(),
+        rawBytes: z.number(),
+        packedBytes: z.number(),
+        /** Bits of a gap between weights that are written; `dense` where all are. */
+        positions: z.union([z.literal('dense'), z.number().int()]),
+        fillers: z.number().int(),
+        /** Values that are shared; 0 where none are. */
+        codebook: z.number().int(),
+      }),
+    ),
+  }),
+})
 
 /** A layer of the step `quantize --mode static`. */
 export const QuantizedLayer = z.object({
@@ -219,6 +247,8 @@ export type PairPoint = Readonly<z.infer<typeof PairPoint>>
 /** Teacher and student beside each other, and what of them is compared: the event `pairing` of a run. */
 export const Pairing = z.object({
   pairs: z.array(PairReport),
+  /** Terms that compare what the nets put out. */
+  outputs: z.array(z.string()).default([]),
   teacher: z.array(PairPoint).default([]),
   student: z.array(PairPoint).default([]),
 })

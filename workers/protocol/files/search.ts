@@ -12,7 +12,10 @@ export const Costs = z.object({
   bytes: z.number(),
   /** As a .cmpz container. */
   packed: z.number(),
-  macs: z.unknown().transform((count) => (typeof count === 'number' && Number.isFinite(count) ? count : undefined)),
+  macs: z
+    .unknown()
+    .transform((count) => (typeof count === 'number' && Number.isFinite(count) ? count : undefined))
+    .optional(),
   params: z.number(),
 })
 

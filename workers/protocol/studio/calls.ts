@@ -15,6 +15,7 @@ import type {
   Project,
   ScanReport,
 } from './project.ts'
+import type { PairingPreview, RankTimes, Students } from './method.ts'
 import type { BaselineReport, Methods, PreviewReport, RecipeEstimate, RecipeFileInfo, RecipeIssue } from './recipe.ts'
 import type {
   CheckpointInfo,
@@ -227,6 +228,34 @@ export const studioCalls = {
     samples: z.int().min(1).max(1_000_000).default(1000),
   }),
 
+  /** Both nets of a step `distil` by their layers, and what its losses would compare or why they can't. */
+  distilPairing: project.extend({ model: ModelChoice, options: PlainRecipe }),
+  /** What could be the student of a model, or of the net that a step names as its teacher. What was measured is kept. */
+  students: project.extend({
+    job: JobId,
+    model: ModelChoice,
+    teacher: z.string().max(4096).optional(),
+    measure: z.boolean().default(false),
+  }),
+  /** Makes unlabelled samples of a model whose data nobody has; they are a data set of the project then. */
+  synthesizeData: project.extend({
+    job: JobId,
+    name: Title,
+    model: ModelChoice,
+    samples: z.int().min(2).max(1_000_000).default(1024),
+  }),
+  /** What the model of a run's step `factorize` takes with one layer at other ranks, measured now. */
+  rankTimes: run.extend({
+    job: JobId,
+    stage: count,
+    layer: z.string().max(10_000),
+    method: z.string().max(100),
+    ranks: z
+      .array(z.array(z.int().min(1)).min(1).max(2))
+      .min(1)
+      .max(16),
+  }),
+
   runs: z.strictObject({ project: ProjectId.optional() }),
   runDetail: run,
   /** Problems and disk space of a run that is not made yet. */
@@ -271,6 +300,8 @@ export const studioCalls = {
     offset: count.default(0),
   }),
 
+  /** Samples of the data of a run by their numbers. */
+  runPictures: run.extend({ split: Split.default('test'), indices: z.array(count).max(500) }),
   checkpoints: run,
   evaluateCheckpoint: checkpoint.extend({
     job: JobId,
@@ -375,6 +406,12 @@ export interface StudioResults {
   estimateRecipe: RecipeEstimate
   previewData: PreviewReport
   checkBaseline: BaselineReport
+  distilPairing: PairingPreview
+  students: Students
+  synthesizeData: DatasetInfo
+  rankTimes: RankTimes
+  /** `classes`: their names, where the data has some. */
+  runPictures: { readonly pictures: readonly Picture[]; readonly classes?: readonly string[] }
   runs: readonly RunSummary[]
   runDetail: RunDetail
   checkRun: RunCheck

@@ -61,6 +61,7 @@ export interface Predictions {
 
 export interface Picture {
   readonly index: number
+  readonly label?: number
   readonly image?: SampleImage
 }
 

@@ -45,10 +45,8 @@ export async function follow(context: StepContext, options: Following): Promise<
     batch: partSize(options),
     seed: context.seed,
   })
-  if (plan.pairing.length > 0) {
-    const columns = { teacher: columnOf(teacher), student: columnOf(student) }
-    context.journal.event('pairing', { pairs: plan.pairing, ...columns })
-  }
+  const columns = { teacher: columnOf(teacher), student: columnOf(student) }
+  context.journal.event('pairing', { pairs: plan.pairing, outputs: plan.outputs, ...columns })
   const source = await openTeacher(context, plan.teacher, plan.taps, options)
   try {
     const result = await fit(context, student, {
@@ -57,7 +55,7 @@ export async function follow(context: StepContext, options: Following): Promise<
       training: plan.training,
       extra: (indices, x) => source.feeds(indices, x),
       ...(source.live ? { ahead: true } : {}),
-      shown: () => ({ teacher: source.report().throughput }),
+      shown: () => speedOf(source.report()),
       watch: agreementWatch(context, teacher, options),
     })
     return { ...result, pairing: plan.pairing, teacher: source.report() }
@@ -65,6 +63,9 @@ export async function follow(context: StepContext, options: Following): Promise<
     await source.close()
   }
 }
+
+/** Of a teacher that an earlier run asked everything there is no speed. */
+const speedOf = ({ throughput }: TeacherReport) => (throughput > 0 ? { teacher: throughput } : {})
 
 /** The share of samples kept out of training on which the student says what its teacher does. */
 function agreementWatch(

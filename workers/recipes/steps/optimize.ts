@@ -58,7 +58,15 @@ async function run(context: StepContext, options: OptimizeOptions): Promise<Step
   const show = (activity: string, values: Progress['values'] = {}, speed: Partial<Progress> = {}) => {
     const [done, total] = [Math.min(options.seconds, spentNow()), options.seconds]
     const left = 1000 * (total - done)
-    journal.progress({ ...speed, activity, done, total, elapsed: 1000 * done, left: [left, left], values })
+    journal.progress({
+      ...speed,
+      activity,
+      done: Math.floor(done),
+      total,
+      elapsed: 1000 * done,
+      left: [left, left],
+      values,
+    })
   }
   const search = await Search.open(options, {
     ...context,

@@ -26,6 +26,8 @@ export interface DistillationPlan {
   readonly teacher: Graph
   readonly taps: readonly TeacherTap[]
   readonly pairing: readonly PairReport[]
+  /** Terms that compare the nets' first outputs. */
+  readonly outputs: readonly string[]
 }
 
 export interface PlanOptions {
@@ -58,7 +60,8 @@ export function planDistillation({ student, teacher, terms, batch, seed }: PlanO
     pairs.forEach((pair, i) => pairing.push(reportOf(spec, pair, adapted[i] as Adapted)))
     return lossOf(spec, pairs, adapted, taps)
   })
-  return { training: g.build(), losses, teacher: taps.graph(), taps: taps.list(), pairing }
+  const outputs = terms.flatMap(({ term }) => (describe(term).needs === 'logits' ? [term] : []))
+  return { training: g.build(), losses, teacher: taps.graph(), taps: taps.list(), pairing, outputs }
 }
 
 function pairsOf(nets: Nets, spec: TermSpec): readonly Pair[] {

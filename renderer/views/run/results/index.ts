@@ -1,9 +1,22 @@
 import type { Component } from 'vue'
 import type { z } from 'zod'
-import { PruneReport, SparsifyReport } from '../../../../workers/protocol/files/methods.ts'
+import {
+  ClusterReport,
+  DistilReport,
+  FactorizeReport,
+  PackReport,
+  PruneReport,
+  SparsifyReport,
+} from '../../../../workers/protocol/files/methods.ts'
+import { SearchReport } from '../../../../workers/protocol/files/search.ts'
+import ClusterResult from './ClusterResult.vue'
+import DistilResult from './DistilResult.vue'
+import FactorizeResult from './FactorizeResult.vue'
+import PackResult from './PackResult.vue'
 import type { Place } from './place.ts'
 import PruneResult from './prune/PruneResult.vue'
 import SparsityResult from './prune/SparsityResult.vue'
+import SearchResult from './SearchResult.vue'
 
 /**
  * How the report of a step is shown: `component` gets `report`, parsed by `schema`, and `at`, the place it is of. With
@@ -40,4 +53,9 @@ export const results: Readonly<Record<string, ResultView>> = {
   slim: shownLive(PruneReport, PruneResult),
   sparsify: shownLive(SparsifyReport, SparsityResult),
   'prune-retrain': shownLive(SparsifyReport, SparsityResult),
+  distil: shownLive(DistilReport, DistilResult),
+  factorize: shown(FactorizeReport, FactorizeResult),
+  cluster: shown(ClusterReport, ClusterResult),
+  pack: shown(PackReport, PackResult),
+  optimize: shownLive(SearchReport, SearchResult),
 }
