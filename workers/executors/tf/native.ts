@@ -107,6 +107,6 @@ function nativeOperators(binding: Binding, backend: KernelBackend): NativeOperat
 /** Node 23 took from `util` what TensorFlow.js 4.22 asks it for. */
 function restoreUtil(): void {
   const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>
-  util['isNullOrUndefined'] ??= (value: unknown): boolean => value === null || value === undefined
-  util['isArray'] ??= Array.isArray
+  util['isNullOrUndefined'] = (value: unknown): boolean => value === null || value === undefined
+  util['isArray'] = Array.isArray
 }
