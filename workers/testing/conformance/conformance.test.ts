@@ -124,6 +124,24 @@ describe.each(tested)('training on $device', ({ device, environment, missing, to
   })
 })
 
+describe.each(tested)('the bits of $device', ({ device, environment, missing }) => {
+  test('are those of another process', async (context) => {
+    if (!environment) return context.skip(missing)
+    if (device === 'webgpu' && !process.env['ALAMBIC_LONG']) {
+      return context.skip('with ALAMBIC_LONG=1; those of a run that was paused are compared every time')
+    }
+    const engines = [new EngineProcess(device, environment), new EngineProcess(device, environment)]
+    try {
+      for (const name of ['depthwise', 'padded max pool of ties']) {
+        const [first, second] = await Promise.all(engines.map((engine) => engine.twoSteps(name, 16)))
+        expect(first).toEqual(second)
+      }
+    } finally {
+      for (const engine of engines) engine.close()
+    }
+  })
+})
+
 describe('what an engine lacks', () => {
   test('WebGPU says that there is none, and what to do', async () => {
     const nowhere = { VK_ICD_FILENAMES: '/none.json', VK_DRIVER_FILES: '/none.json', LD_LIBRARY_PATH: '' }
@@ -143,8 +161,8 @@ describe('what an engine lacks', () => {
     }
   })
 
-  test.for(['cpu', 'webgpu'] as const)('%s says when its memory does not suffice', async (device, context) => {
-    const environment = device === 'cpu' ? {} : graphics()
+  test.for(['cpu', 'webgpu', 'tfjs'] as const)('%s says when its memory does not suffice', async (device, context) => {
+    const environment = device === 'webgpu' ? graphics() : {}
     if (!environment) return context.skip('WebGPU needs a graphics processor here')
     const engine = new EngineProcess(device, environment)
     try {
