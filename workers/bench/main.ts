@@ -1,6 +1,7 @@
 import { distil } from './distil.ts'
 import { benchmarkDeepCompression } from './deep-compression.ts'
 import { benchmarkDistilled } from './distilled.ts'
+import { benchmarkMemory } from './memory.ts'
 import { benchmarkLowRank } from './low-rank.ts'
 import { benchmarkOpening } from './open.ts'
 import { benchOptions } from './options.ts'
@@ -37,6 +38,7 @@ const topics: Readonly<Record<string, Topic>> = {
   pruned: benchmarkPruned,
   quantized: benchmarkQuantized,
   distilled: benchmarkDistilled,
+  memory: benchmarkMemory,
 }
 
 const given = benchOptions(process.argv.slice(2))

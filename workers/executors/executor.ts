@@ -20,6 +20,8 @@ export interface CompileOptions {
    * reused, so a caller must copy what it wants to keep beyond the next run.
    */
   readonly reuseOutputs?: boolean
+  /** Take little memory, for a few percent of the time. */
+  readonly compact?: boolean
 }
 
 /** A compiled graph. Not reentrant: one run at a time. */

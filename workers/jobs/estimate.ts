@@ -6,6 +6,14 @@ import { latencyOf } from '../measure/latency.ts'
 import type { RecipeEstimate, StepEstimate } from '../protocol/studio.ts'
 import type { EstimateRequest, Report } from '../protocol/worker.ts'
 import { activationBytes, countsOf, foresee, weightBytes, type Expected } from '../recipes/estimate.ts'
+import { removeFinalSoftmax } from '../passes/index.ts'
+import { partSize } from '../recipes/fit.ts'
+import { trainingMemory } from '../recipes/memory.ts'
+import { crossEntropy } from '../train/losses.ts'
+import { optimizer, type OptimizerId } from '../train/optimizers.ts'
+import { prepare } from '../train/prepare.ts'
+import { trainingSource } from '../train/source.ts'
+import { buildStep } from '../train/step.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import { openRecipe, type Recipe } from '../recipes/recipe.ts'
 
@@ -15,6 +23,10 @@ type Request = z.output<typeof EstimateRequest>
 interface Training {
   readonly epochs?: number
   readonly batch?: number
+  readonly accumulate?: number
+  readonly recompute?: boolean
+  readonly optimizer?: OptimizerId
+  readonly momentum?: number
   readonly validation?: number
   readonly sparseEpochs?: number
   readonly rounds?: number
@@ -104,9 +116,28 @@ async function timeOf(
 function memoryOf({ model }: Expected, id: string, options: Training): number | undefined {
   if (!model) return undefined
   const trains = (passes[id]?.(options) ?? 0) > 0
+  const foretold = trains ? predicted(model, options) : undefined
+  if (foretold !== undefined) return foretold
   const activations = activationBytes(model, trains ? (options.batch ?? 128) : 1)
   if (activations === undefined) return undefined
   return weightBytes(model.graph) * (trains ? COPIES : 2) + activations * (trains ? HELD : 1)
+}
+
+/** The peak of a training step with labels, from its graph; undefined where it cannot be built before other steps ran. */
+function predicted({ graph }: Model, options: Training): number | undefined {
+  const { batch = 128, accumulate = 1, recompute = false, optimizer: id = 'adam', momentum = 0 } = options
+  try {
+    const net = removeFinalSoftmax(trainingSource(graph).graph).graph
+    const step = buildStep(prepare(net, { batch: partSize({ batch, accumulate }) }), {
+      losses: [crossEntropy()],
+      optimizer: optimizer(id, { momentum }),
+      accumulate,
+      recompute,
+    })
+    return trainingMemory(step).bytes
+  } catch {
+    return undefined
+  }
 }
 
 /** Runs nothing but some forward passes of the given model, once; everything else is computed from sizes. */

@@ -17,6 +17,7 @@ import { trainingSource, type TrainingSource } from '../train/source.ts'
 import { buildStep, joinedMetrics, METRICS, type StepGraph } from '../train/step.ts'
 import { Eta } from './eta.ts'
 import { diverged } from './not-finite.ts'
+import { fitMemory, type LessMemory } from './memory.ts'
 import { checkRules, perParameter, type ParameterRule } from './rules.ts'
 import type { Snapshot, StepContext } from './step.ts'
 
@@ -115,6 +116,22 @@ function logitsOf(context: StepContext, graph: Graph): Graph {
   return cut.graph
 }
 
+const onProcessor = ({ executor }: StepContext): boolean => executor.id === 'ort-cpu'
+
+/** The training step of a net, as the options of a method say. */
+function stepOf(net: Graph, options: FitOptions): StepGraph {
+  return buildStep(prepare(net, { batch: partSize(options) }), {
+    losses: options.losses,
+    optimizer: optimizer(options.optimizer, options.optimizerOptions),
+    ...perParameter(options.rules ?? [], options.weightDecay),
+    ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
+    ...(options.ema === undefined ? {} : { ema: options.ema }),
+    ...(options.frozenBatchNorm ? { frozenBatchNorm: true } : {}),
+    ...(options.recompute ? { recompute: true } : {}),
+    accumulate: options.accumulate ?? 1,
+  })
+}
+
 class Trainer {
   readonly #context: StepContext
   readonly #source: TrainingSource
@@ -130,17 +147,10 @@ class Trainer {
   static async open(context: StepContext, graph: Graph, options: FitOptions): Promise<Trainer> {
     const source = trainingSource(graph)
     for (const text of source.notes) context.journal.event('note', { text })
-    const net = prepare(options.training ?? logitsOf(context, source.graph), { batch: partSize(options) })
-    const step = buildStep(net, {
-      losses: options.losses,
-      optimizer: optimizer(options.optimizer, options.optimizerOptions),
-      ...perParameter(options.rules ?? [], options.weightDecay),
-      ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
-      ...(options.ema === undefined ? {} : { ema: options.ema }),
-      ...(options.frozenBatchNorm ? { frozenBatchNorm: true } : {}),
-      ...(options.recompute ? { recompute: true } : {}),
-      accumulate: options.accumulate ?? 1,
-    })
+    const net = options.training ?? logitsOf(context, source.graph)
+    const build = (less: LessMemory) => stepOf(net, { ...options, ...less })
+    const asked = { accumulate: options.accumulate ?? 1, recompute: options.recompute ?? false }
+    const step = build(asked)
     if (step.batch.some(({ name }) => name === LABELS) && !trainSplit(context.data).labels)
       throw needsLabels(context.data)
     checkRules(
@@ -150,6 +160,7 @@ class Trainer {
     const program = await context.executor.compile(step.graph, {
       state: step.state,
       reuseOutputs: true,
+      compact: onProcessor(context) && fitMemory(step, { ...asked, batch: options.batch }, build).compact,
       ...(context.threads === undefined ? {} : { threads: context.threads }),
     })
     return new Trainer(context, source, options, step, program)

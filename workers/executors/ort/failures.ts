@@ -25,7 +25,7 @@ const kinds: readonly Kind[] = [
     says: /Failed to allocate memory|OUT_OF_(DEVICE|HOST)_MEMORY|out of memory|bad_alloc|max buffer size limit|\[Invalid Buffer/i,
     code: 'device.out-of-memory',
     message: 'there is not enough memory for this computation',
-    fix: 'Use a smaller --batch, or a device with more memory.',
+    fix: 'Take a batch in parts (accumulate) or compute activations again (recompute): both are options of every step that trains. Or use a smaller --batch, or a device with more memory.',
   },
 ]
 

@@ -32,6 +32,8 @@ export async function createSession(
     intraOpNumThreads: options.threads ?? defaultThreads(),
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
+    // A block for all values of a run, planned after the first: faster by some percent, and held beside the arena.
+    enableMemPattern: options.compact !== true,
     logSeverityLevel: 3,
     // Denormals slow late training by an order of magnitude; int8 QDQ models with int8 activations fuse only when told.
     extra: { session: { set_denormal_as_zero: '1', qdqisint8allowed: '1' } },
