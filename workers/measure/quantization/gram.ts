@@ -55,11 +55,12 @@ export function convolutionGrams(
   graph: Graph,
   nodes: readonly Node[],
   data: CalibrationData,
+  mostInputs = MOST_INPUTS,
 ): Promise<ReadonlyMap<string, Float64Array>> {
   return accumulate(
     where,
     graph,
-    nodes.flatMap((node) => patchSite(graph, node) ?? []),
+    nodes.flatMap((node) => patchSite(graph, node, mostInputs) ?? []),
     data,
   )
 }
@@ -72,7 +73,7 @@ const matrixSite = (value: string, width: number): Site => ({
   rows: (builder) => builder.op('Reshape', [value, builder.constant(`${value}/shape`, i64([1, -1, width]))]),
 })
 
-function patchSite(graph: Graph, node: Node): Site | undefined {
+function patchSite(graph: Graph, node: Node, mostInputs: number): Site | undefined {
   const [value = '', weight = ''] = node.inputs
   const [, ...sizes] = asTensor(graph.type(value))?.shape ?? []
   const size = sizes.slice(1).filter((d) => typeof d === 'number')
@@ -80,7 +81,7 @@ function patchSite(graph: Graph, node: Node): Site | undefined {
   const { group = 1, auto_pad: auto = 'NOTSET', ...given } = attributesOf(node, 'Conv')
   if (kernel?.length !== 4 || size.length !== 2 || auto !== 'NOTSET') return undefined
   const inputs = sizeOf(kernel.slice(1))
-  if (inputs > MOST_INPUTS) return undefined
+  if (inputs > mostInputs) return undefined
   const { pads = [0, 0, 0, 0], strides = [1, 1], dilations = [1, 1] } = given
   const geometry = { kernel: kernel.slice(2), pads, strides, dilations, size }
   const key = node.name

@@ -31,6 +31,11 @@ export interface FactorizeOptions {
    * rather than the weights, and ranks by energy are those of the outputs.
    */
   readonly moments?: ReadonlyMap<string, Matrix> | undefined
+  /**
+   * What convolutions read on data, by the names of their weights: E[xxᵀ] of the patches that the kernel is laid on, one
+   * for each group. Methods that can then keep the outputs rather than the weights.
+   */
+  readonly inputs?: ReadonlyMap<string, readonly Matrix[]> | undefined
   /** Also factorize layers whose factors are not smaller. */
   readonly force?: boolean
 }
@@ -44,7 +49,7 @@ export type LayerReport =
       readonly ranks: Ranks
       readonly params: { readonly before: number; readonly after: number }
       readonly macs?: { readonly before: number; readonly after: number }
-      /** ‖W − Ŵ‖ / ‖W‖ over all groups; with moments √(E‖y − ŷ‖² / E‖y‖²) of the outputs. */
+      /** ‖W − Ŵ‖ / ‖W‖ over all groups; on data √(E‖y − ŷ‖² / E‖y‖²) of the outputs. */
       readonly error: number
       readonly note?: string
     }
@@ -81,12 +86,16 @@ interface Chosen extends Candidate {
   readonly rule: RankRule | undefined
 }
 
-/** Whether the method that is chosen for a layer makes use of `moments`. */
-export function wantsMoments(graph: Graph, weight: LayerWeight, options: FactorizeOptions): boolean {
+/** What the method that is chosen for a layer makes use of. */
+export function wantsOf(
+  graph: Graph,
+  weight: LayerWeight,
+  options: FactorizeOptions,
+): { readonly moments: boolean; readonly inputs: boolean } {
   const own = byPattern(options.layers ?? {}, layerWeights(graph))(weight)
   const id = choiceOf(weight.tensor.dims.slice(2), options, own?.method)
   const method: Method | undefined = id === 'none' ? undefined : methods[id]
-  return method?.usesMoments === true
+  return { moments: method?.usesMoments === true, inputs: method?.usesInputs === true }
 }
 
 const choiceOf = (kernel: readonly number[], options: FactorizeOptions, own: Choice | undefined): Choice =>
@@ -129,15 +138,16 @@ function write(
   rewriter: Rewriter,
   { layer, method, id }: Chosen,
   ranks: Ranks | undefined,
-  { force, cp }: FactorizeOptions,
+  { force, cp, inputs }: FactorizeOptions,
 ): LayerReport {
   if (!ranks) return skip(layer.weight, 'the budget is met without it')
   const unpaid = force ? undefined : whyNotPaid(layer, costAt(layer, method, ranks), ranks)
   if (unpaid !== undefined) return skip(layer.weight, unpaid)
-  const context = { geometry: layer.geometry, cp, moments: layer.moments }
-  const factors = layer.groups.map((w) => method.factor(w, ranks, context))
+  const read = inputs?.get(layer.weight.name)
+  const contextOf = (g: number) => ({ geometry: layer.geometry, cp, moments: layer.moments, inputs: read?.[g] })
+  const factors = layer.groups.map((w, g) => method.factor(w, ranks, contextOf(g)))
   const used = sameForAll(factors, () =>
-    layer.groups.map((w) => methods.tucker.factor(w, tuckerRanks(factors), context)),
+    layer.groups.map((w, g) => methods.tucker.factor(w, tuckerRanks(factors), contextOf(g))),
   )
   const pieces = stack(used.map((f) => f.pieces))
   writePieces(rewriter, layer.node, pieces)

@@ -113,7 +113,7 @@ function byCholesky(a: Matrix): Matrix | undefined {
 }
 
 /** L⁻¹ of a symmetric positive definite matrix L·Lᵀ; undefined when it is nearly singular. */
-function inverseFactor(g: Matrix): Matrix | undefined {
+export function inverseFactor(g: Matrix): Matrix | undefined {
   const n = g.rows
   const l = Float64Array.from(g.data)
   const inverse = new Float64Array(n * n)

@@ -1,6 +1,7 @@
 import { cp4, type Cp4Options } from './cp.ts'
 import { firstColumns, matrixOf, multiply, symmetricEigen, transpose, type Matrix } from './matrix.ts'
 import { costOfPieces, taps, type ConvWeight, type Geometry, type Piece, type PieceShape } from './piece.ts'
+import { columnsOfFilters, componentsOf, leastOutputError, lostOutput, tuckerOnData } from './refit.ts'
 import { balancedFactors, relativeError, singularValues, truncatedSvd } from './svd.ts'
 import { byInput, byOutput, tucker2 } from './tucker.ts'
 
@@ -29,6 +30,8 @@ export interface Method {
   readonly spectra?: (w: ConvWeight, moments?: Matrix) => readonly Float64Array[]
   /** Whether it makes use of what a layer puts out on data. */
   readonly usesMoments?: boolean
+  /** Whether it makes use of what a layer reads on data. */
+  readonly usesInputs?: boolean
   /** The matrix behind each spectrum: rows and columns. */
   readonly unfoldings?: (w: ConvShape) => readonly (readonly [number, number])[]
   readonly factor: (w: ConvWeight, ranks: Ranks, context: FactorContext) => Factors
@@ -38,6 +41,8 @@ export interface FactorContext {
   readonly geometry: Geometry
   /** E[(y − b)(y − b)ᵀ] of what the layer puts out on data, `[out, out]`: then outputs are kept, not weights. */
   readonly moments?: Matrix | undefined
+  /** E[xxᵀ] of the patches that the kernel is laid on, `[in·taps, in·taps]`: outputs are kept too, but by other methods. */
+  readonly inputs?: Matrix | undefined
   readonly cp?: CpOptions | undefined
 }
 
@@ -162,11 +167,20 @@ const spatial: Method = {
   ],
   spectra: (w) => [singularValues(byRowsAndColumns(w))],
   unfoldings: (w) => [[w.in * (w.kernel[0] ?? 1), w.out * (w.kernel[1] ?? 1)]],
-  factor: (w, ranks) => {
+  usesInputs: true,
+  factor: (w, ranks, { inputs }) => {
     const r = rank1(ranks)
     const whole = byRowsAndColumns(w)
     const { left, right } = balancedFactors(truncatedSvd(whole, r))
     const [first, second] = spatial.shapes(w, ranks) as [PieceShape, PieceShape]
+    const basis = inputs && columnsOfFilters(left, w.kernel[1] ?? 1)
+    const fitted = inputs && basis && leastOutputError(byOutput(w), basis, inputs)
+    if (fitted) {
+      return {
+        pieces: [withData(first, transpose(left).data), withData(second, fitted.data)],
+        error: lostOutput(byOutput(w), multiply(fitted, basis), inputs),
+      }
+    }
     const rowsOfFilters = byInput({ out: r, in: w.out, kernel: [w.kernel[1] ?? 1], data: right.data })
     return {
       pieces: [withData(first, transpose(left).data), withData(second, rowsOfFilters.data)],
@@ -191,9 +205,12 @@ const tucker: Method = {
     [w.out, w.in * taps(w)],
     [w.in, w.out * taps(w)],
   ],
-  factor: (w, ranks) => {
+  usesInputs: true,
+  factor: (w, ranks, { inputs }) => {
     const [rankOut = 1, rankIn = 1] = ranks
-    const { output, input, core, error } = tucker2(w, rankOut, rankIn)
+    const plain = tucker2(w, rankOut, rankIn)
+    const { input } = plain
+    const { output, core, error } = (inputs && tuckerOnData(w, input, rankOut, inputs)) ?? plain
     const [first, middle, last] = tucker.shapes(w, ranks) as [PieceShape, PieceShape, PieceShape]
     return {
       pieces: [withData(first, transpose(input).data), withData(middle, core), withData(last, output.data)],
@@ -222,13 +239,17 @@ const cp: Method = {
       shapeOf(out, r, [1, 1]),
     ]
   },
+  usesInputs: true,
   factor: (w, ranks, context) => {
     const { degeneracy: limit = DEGENERATE, ...options } = context.cp ?? {}
     const { output, input, rows, columns, error, degeneracy } = cp4(w, rank1(ranks), options)
     if (!(degeneracy < limit)) return fallBack(w, ranks, context, degeneracy)
-    const data = [transpose(input), transpose(rows), transpose(columns), output]
+    const { inputs } = context
+    const basis = inputs && componentsOf(input, rows, columns)
+    const fitted = inputs && basis && leastOutputError(byOutput(w), basis, inputs)
+    const data = [transpose(input), transpose(rows), transpose(columns), fitted ?? output]
     const pieces = cp.shapes(w, ranks).map((shape, i) => withData(shape, (data[i] as Matrix).data))
-    return { pieces, error }
+    return { pieces, error: fitted ? lostOutput(byOutput(w), multiply(fitted, basis), inputs) : error }
   },
 }
 

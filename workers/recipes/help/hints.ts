@@ -134,8 +134,8 @@ export const hints: Readonly<Record<string, string>> = {
   'This share of the multiply-accumulates, over all layers': '所有层乘加数的这一比例',
   'This share of the latency, measured here': '本机实测延迟的这一比例',
   'Others for single layers, by name with *': '按名称（可用 *）为个别层另设',
-  'Keep what svd and channel layers put out on so many samples, not their weights; 0: needs no data':
-    '让 svd 与 channel 层在这么多样本上的输出保持不变，而非其权重；0：不需要数据',
+  'Keep what layers put out on so many samples, not their weights; 0: needs no data':
+    '让各层在这么多样本上的输出保持不变，而非其权重；0：不需要数据',
   'Also where the factors are not smaller': '即使因子并不更小也分解',
   'How CP decompositions are computed': 'CP 分解的计算方式',
   'Sweeps of alternating least squares': '交替最小二乘的扫描次数',

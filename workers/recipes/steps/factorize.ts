@@ -1,18 +1,21 @@
 import { z } from 'zod'
 import { preprocessingFor } from '../../datasets/index.ts'
 import type { Model } from '../../graph/graph.ts'
+import { sizeOf } from '../../graph/tensor.ts'
 import { latencyOf } from '../../measure/latency.ts'
+import { convolutionGrams, samplesOf } from '../../measure/quantization/index.ts'
 import { outputMoments } from '../../measure/second-moments.ts'
 import { inferTypes } from '../../ops/infer.ts'
 import { rankCurves } from '../../passes/factorize/curves.ts'
 import {
   factorize as factorizeGraph,
-  wantsMoments,
+  wantsOf,
   type FactorizeOptions,
   type FactorizeReport,
 } from '../../passes/factorize/factorize.ts'
 import { methodIds } from '../../passes/factorize/methods.ts'
-import { layerWeights } from '../../passes/layer-weights.ts'
+import { matrixOf, type Matrix } from '../../passes/factorize/matrix.ts'
+import { layerWeights, type LayerWeight } from '../../passes/layer-weights.ts'
 import { AlambicError } from '../../protocol/errors.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 
@@ -52,7 +55,7 @@ export const FactorizeStepOptions = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe('Keep what svd and channel layers put out on so many samples, not their weights; 0: needs no data'),
+    .describe('Keep what layers put out on so many samples, not their weights; 0: needs no data'),
   force: z.boolean().default(false).describe('Also where the factors are not smaller'),
   cp: z
     .strictObject({
@@ -102,8 +105,7 @@ function withCurves<Report extends FactorizeReport>(model: Model, report: Report
 async function run(context: StepContext, options: FactorizeStepOptions): Promise<StepResult> {
   const { model, journal } = context
   const { rank, ...rest } = options
-  const moments = await momentsFor(context, options)
-  const given = { ...rest, ...(moments ? { moments } : {}) }
+  const given = { ...rest, ...(await seenOnData(context, options)) }
   const result =
     'latency' in rank
       ? await withinLatency(context, given, rank.latency)
@@ -112,11 +114,14 @@ async function run(context: StepContext, options: FactorizeStepOptions): Promise
   return { model: result.model, report: { ...withCurves(model, result.report), ...result.measured } }
 }
 
-/** What layers put out on samples, for the methods that can make use of it. */
-async function momentsFor(context: StepContext, options: FactorizeStepOptions) {
+/** What layers put out or read on samples, for the methods that can make use of it. */
+async function seenOnData(
+  context: StepContext,
+  options: FactorizeStepOptions,
+): Promise<Pick<FactorizeOptions, 'moments' | 'inputs'>> {
   const { model, data, seed, executor, threads } = context
   const split = data.splits.train ?? data.splits.validation ?? data.splits.test
-  if (options.samples === 0) return undefined
+  if (options.samples === 0) return {}
   if (!split) {
     throw new AlambicError('data.needed', 'keeping outputs needs samples', {
       expected: 'a data set',
@@ -126,10 +131,36 @@ async function momentsFor(context: StepContext, options: FactorizeStepOptions) {
   }
   const graph = inferTypes(model.graph)
   const choices: FactorizeOptions = { ...options, rank: { share: 1 } }
-  const layers = layerWeights(graph).filter((weight) => wantsMoments(graph, weight, choices))
-  if (layers.length === 0) return undefined
+  const wanted = layerWeights(graph).map((weight) => ({ weight, ...wantsOf(graph, weight, choices) }))
+  const [putting, reading] = [wanted.filter((w) => w.moments), wanted.filter((w) => w.inputs)]
   const preprocessing = preprocessingFor(data, model)
-  return outputMoments(graph, layers, split, preprocessing, { samples: options.samples, seed, executor, threads })
+  const where = { executor, threads }
+  const { samples } = options
+  const outputs = putting.map(({ weight }) => weight)
+  const moments =
+    outputs.length > 0
+      ? await outputMoments(graph, outputs, split, preprocessing, { samples, seed, ...where })
+      : undefined
+  const batches = samplesOf(graph, split, { samples, batch: 32, seed, preprocessing })
+  const nodes = reading.map(({ weight }) => weight.node)
+  const grams = nodes.length > 0 ? await convolutionGrams(where, graph, nodes, batches, MOST_INPUTS) : undefined
+  const inputs = new Map(
+    reading.flatMap(({ weight }) => {
+      const all = grams?.get(weight.node.name)
+      return all ? [[weight.name, byGroup(all, weight)] as const] : []
+    }),
+  )
+  return { ...(moments ? { moments } : {}), ...(inputs.size > 0 ? { inputs } : {}) }
+}
+
+/** Inputs of one output of a convolution beyond which its factors are found from the weight alone: 42 MB of moments. */
+const MOST_INPUTS = 2304
+
+function byGroup(all: Float64Array, { tensor }: LayerWeight): readonly Matrix[] {
+  const size = sizeOf(tensor.dims.slice(1))
+  return Array.from({ length: all.length / size ** 2 }, (_, g) =>
+    matrixOf(size, size, all.subarray(g * size ** 2, (g + 1) * size ** 2)),
+  )
 }
 
 /** Budgets of multiply-accumulates that are tried; each halves what is left between too slow and fast enough. */

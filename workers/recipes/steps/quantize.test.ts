@@ -107,7 +107,7 @@ describe('the quantize step', () => {
       const { result, report } = await run({ budget, diagnose: false, ...options })
       const mixed = report['mixed'] as { float: number; limit: number; met: boolean; layers: { bits: number }[] }
       const { bytes, warnings } = report as { bytes: { quantized: number }; warnings: string[] }
-    expect(mixed.met).toBe(true)
+      expect(mixed.met).toBe(true)
       expect(new Set(mixed.layers.map(({ bits }) => bits)).size).toBeGreaterThan(1)
       expect(bytes.quantized).toBeLessThan(1.05 * mixed.limit)
       expect(warnings.filter((text) => text.includes('budget'))).toEqual([])
