@@ -33,6 +33,11 @@ export const comparing = {
     const found = report as unknown as StudioResults['predictions']
     return { ...found, models: found.models.map((row, i) => ({ ...row, ...(models[i] as Place) })) }
   },
+  embedding: async (host: Host, { job, models, data, ...what }: Request<'embedding'>) => {
+    const question = { models: models.map((place) => pathOf(host, place)), data: referenceOf(host, data), ...what }
+    const report = await host.jobs.run(job, (work) => inOwnProcess(work, 'embedding', question))
+    return report as unknown as StudioResults['embedding']
+  },
   pictures: async (host: Host, { data, split, indices }: Request<'pictures'>) => {
     const report = await host.inspector.call('pictures', { data: referenceOf(host, data), split, indices })
     return report['pictures'] as StudioResults['pictures']

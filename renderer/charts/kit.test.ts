@@ -6,6 +6,7 @@ import { parallelScene } from './parallel.ts'
 import { isWithinLimits, paretoFront, sweetSpot } from './pareto.ts'
 import { linearTicks, logTicks, scaleOf } from './scale.ts'
 import { scatterScene, type ScatterInput } from './scatter.ts'
+import { thumbnailScene } from './thumbnails.ts'
 import { csvText, fitText, spotNear, svgText, textWidth, type Mark, type Scene } from './scene.ts'
 
 const better = { x: 'less', y: 'more' } as const
@@ -34,6 +35,29 @@ test('the sweet spot keeps the limits, and is nothing where none does', () => {
   expect(spot({ x: 2.2 })).toBe('tiny')
   expect(spot({ x: 2.2, y: 0.9 })).toBeUndefined()
   expect(isWithinLimits(at('edge', 3.6, 0.91), { x: 3.6, y: 0.91 }, better)).toBe(true)
+})
+
+test('thumbnails lie where the plane has them, none on another, and go into a file as pictures', () => {
+  const address = 'data:image/png;base64,AAAA'
+  const heap = Array.from({ length: 40 }, (_, i) => ({
+    id: String(i),
+    x: i < 20 ? 0 : 10,
+    y: i < 20 ? 0 : 10,
+    ...(i === 3 ? {} : { href: address }),
+    colour: 'bad' as const,
+    label: `sample ${i}`,
+  }))
+  const scene = thumbnailScene(heap, 600, 420)
+  expect(kinds(scene, 'image')).toHaveLength(39)
+  expect(kinds(scene, 'circle')).toHaveLength(1)
+  const places = new Set(scene.spots.map(({ x, y }) => `${x} ${y}`))
+  expect(places.size).toBe(40)
+  const spot = (id: string) => scene.spots.find((one) => one.id === id) ?? { x: NaN, y: NaN }
+  // Two heaps at opposite corners stay apart.
+  for (let i = 0; i < 20; i++) expect(spot(String(i)).x).toBeLessThan(spot(String(20 + i)).x)
+  expect(svgText(scene, 'heap', (token) => token)).toContain(`href="${address}" style="image-rendering:pixelated"/>`)
+  // More than there is room for are left out rather than hidden.
+  expect(thumbnailScene(heap, 90, 90).spots.length).toBeLessThan(40)
 })
 
 test('ticks are round numbers within the domain', () => {

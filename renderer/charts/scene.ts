@@ -55,6 +55,15 @@ export type Mark =
       readonly fill: Token
       readonly stroke?: Token
     } & Paint)
+  | ({
+      readonly kind: 'image'
+      readonly x: number
+      readonly y: number
+      readonly w: number
+      readonly h: number
+      /** A `data:` address. */
+      readonly href: string
+    } & Paint)
   | {
       readonly kind: 'text'
       readonly x: number
@@ -162,6 +171,16 @@ export function attributesOf(mark: Mark, colour: (token: Token) => string): Reco
         rx: mark.radius ?? 0,
         fill: colour(mark.fill),
         ...(mark.stroke ? { stroke: colour(mark.stroke), 'stroke-width': mark.width ?? 1 } : {}),
+        ...paint,
+      }
+    case 'image':
+      return {
+        x: round(mark.x),
+        y: round(mark.y),
+        width: round(mark.w),
+        height: round(mark.h),
+        href: mark.href,
+        style: 'image-rendering:pixelated',
         ...paint,
       }
     case 'circle':

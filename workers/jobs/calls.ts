@@ -29,7 +29,7 @@ import { describeAll } from '../recipes/describe.ts'
 import { openModel, openWithFiles } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
-import { compareCall, diffCall, onDisk, picturesCall, predictionsCall, splitOf } from './compare.ts'
+import { compareCall, diffCall, embeddingCall, onDisk, picturesCall, predictionsCall, splitOf } from './compare.ts'
 import { deviceOf, type DeviceRequest } from './devices.ts'
 import { doctor, engineReports } from './doctor.ts'
 import { addEngineCall } from './add-engine.ts'
@@ -91,6 +91,7 @@ const handlers: Handlers = {
   sensitivity: sensitivityCall,
   compare: compareCall,
   predictions: predictionsCall,
+  embedding: embeddingCall,
   pictures: picturesCall,
   diff: diffCall,
   export: exportCall,

@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
-import { isImage, openDataset, preprocessingFor, type Dataset, type Split } from '../datasets/index.ts'
+import { isImage, openDataset, preprocessingFor, take, type Dataset, type Split } from '../datasets/index.ts'
+import { asFloat32 } from '../graph/float.ts'
 import type { Graph } from '../graph/graph.ts'
-import { evaluate } from '../measure/accuracy.ts'
+import { eachOutput, evaluate, probabilities } from '../measure/accuracy.ts'
 import { assess, type Assessment } from '../measure/assess.ts'
+import { embed } from '../measure/embedding.ts'
 import { latenciesInTurn } from '../measure/latency.ts'
 import { pairedComparison } from '../measure/quantization/index.ts'
 import { readModel, writeModel } from '../onnx/index.ts'
@@ -99,6 +101,33 @@ export async function predictionsCall(request: Request<'predictions'>, environme
       ...(i > 0 && base ? { paired: pairedComparison(base.result, result, labels) } : {}),
     })),
   }
+}
+
+/**
+ * Some samples in a plane by what the models say of them: by the square roots of all probabilities, whose distances are
+ * Hellinger's.
+ */
+export async function embeddingCall(request: Request<'embedding'>, environment: CallEnvironment): Promise<Report> {
+  const data = await openDataset(request.data)
+  const split = splitOf(data, request.split)
+  const indices = request.indices.filter((index) => index < split.count)
+  const chosen = take(split, Int32Array.from(indices))
+  const where = { executor: await environment.executor(), threads: request.threads }
+  const rows: number[][] = indices.map(() => [])
+  for (const reference of request.models) {
+    const model = await openModel(reference)
+    await eachOutput(model.graph, chosen, preprocessingFor(data, model), where, (outputs, places) => {
+      const classes = outputs.dims.at(-1) ?? 0
+      const values = asFloat32(outputs)
+      places.forEach((place, row) => {
+        const shares = probabilities(values.subarray(row * classes, (row + 1) * classes))
+        rows[place]?.push(...shares.map(Math.sqrt))
+      })
+    })
+  }
+  const plane = embed(Float64Array.from(rows.flat()), rows[0]?.length ?? 1)
+  const axis = (which: 0 | 1) => Float64Array.from(indices, (_, i) => plane[2 * i + which] as number)
+  return { data: data.id, indices: Int32Array.from(indices), x: axis(0), y: axis(1) }
 }
 
 /** Samples as a person sees them. */

@@ -42,11 +42,23 @@ export async function evaluate(
       fix: 'Choose labelled data.',
     })
   }
+  const score = new Score(split.count)
+  await eachOutput(graph, split, preprocessing, where, (outputs, indices) => score.add(outputs, indices, labels))
+  return score.result()
+}
+
+/** What a model puts out for all samples of a split, batch by batch, with the places of the samples in it. */
+export async function eachOutput(
+  graph: Graph,
+  split: Split,
+  preprocessing: Preprocessing,
+  where: Where,
+  use: (outputs: Tensor, indices: Int32Array) => void,
+): Promise<void> {
   const input = graph.requiredInputs[0]?.name ?? ''
   const output = graph.outputs[0]?.name ?? ''
   const dtype = asTensor(graph.requiredInputs[0]?.type)?.dtype ?? 'f32'
   const program = await where.executor.compile(graph, where.threads === undefined ? {} : { threads: where.threads })
-  const score = new Score(split.count)
   try {
     const loader = new Loader(split, {
       batch: batchOf(graph),
@@ -58,12 +70,11 @@ export async function evaluate(
     })
     for (let i = 0; i < loader.stepsPerEpoch; i++) {
       const { x, indices } = await loader.batchAt(i)
-      score.add((await program.run({ [input]: castFloat(x, dtype) }))[output] as Tensor, indices, labels)
+      use((await program.run({ [input]: castFloat(x, dtype) }))[output] as Tensor, indices)
     }
   } finally {
     await program.dispose()
   }
-  return score.result()
 }
 
 /** The model's own batch when it is fixed. */

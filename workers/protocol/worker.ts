@@ -159,6 +159,11 @@ export const PredictionsRequest = Compute.extend({
 })
 export type PredictionsRequest = z.input<typeof PredictionsRequest>
 
+/** Some samples in a plane, near each other when the models say alike of them. */
+export const EmbeddingRequest = PredictionsRequest.extend({
+  indices: z.array(z.number().int().min(0)).min(1).max(500),
+})
+
 /** Samples of a split by their numbers, as pictures where they are some. */
 export const PicturesRequest = z.object({
   data: Reference,
@@ -431,6 +436,7 @@ export const calls = {
   sensitivity: SensitivityRequest,
   compare: CompareRequest,
   predictions: PredictionsRequest,
+  embedding: EmbeddingRequest,
   pictures: PicturesRequest,
   diff: DiffRequest,
   export: ExportRequest,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { exportFormats, type Report, type RunEvent } from '../worker.ts'
-import type { ComparedModel, ExportInfo, GraphDiff, Picture, Predictions, RunFields } from './compare.ts'
+import type { ComparedModel, Embedding, ExportInfo, GraphDiff, Picture, Predictions, RunFields } from './compare.ts'
 import { DeviceChoice, DeviceId } from '../devices.ts'
 import type { SensitivityScan } from '../files/sensitivity.ts'
 import { SettingsChange, type Device, type Hello, type SelfTest, type Settings, type SystemStatus } from './machine.ts'
@@ -341,6 +341,14 @@ export const studioCalls = {
     data: z.strictObject({ project: ProjectId, choice: DataChoice }),
     split: Split.default('test'),
   }),
+  /** Some of those samples in a plane, by what the models say of them. */
+  embedding: z.strictObject({
+    job: JobId,
+    models: places,
+    data: z.strictObject({ project: ProjectId, choice: DataChoice }),
+    split: Split.default('test'),
+    indices: z.array(count).min(1).max(500),
+  }),
   pictures: z.strictObject({
     data: z.strictObject({ project: ProjectId, choice: DataChoice }),
     split: Split.default('test'),
@@ -439,6 +447,7 @@ export interface StudioResults {
   fetchExport: Written
   compareModels: readonly ComparedModel[]
   predictions: Predictions
+  embedding: Embedding
   pictures: readonly Picture[]
   diffModels: GraphDiff
   runFields: readonly RunFields[]

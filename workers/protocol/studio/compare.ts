@@ -59,6 +59,14 @@ export interface Predictions {
   readonly models: readonly ModelPredictions[]
 }
 
+/** Samples in a plane: those that models say alike of are near each other. Coordinates have no unit. */
+export interface Embedding {
+  readonly data: string
+  readonly indices: Int32Array
+  readonly x: Float64Array
+  readonly y: Float64Array
+}
+
 export interface Picture {
   readonly index: number
   readonly label?: number
