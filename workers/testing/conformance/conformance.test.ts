@@ -132,7 +132,7 @@ describe.each(tested)('the bits of $device', ({ device, environment, missing }) 
     }
     const engines = [new EngineProcess(device, environment), new EngineProcess(device, environment)]
     try {
-      for (const name of ['depthwise', 'padded max pool of ties']) {
+      for (const name of ['depthwise', 'padded max pool of ties', 'resnet-20']) {
         const [first, second] = await Promise.all(engines.map((engine) => engine.twoSteps(name, 16)))
         expect(first).toEqual(second)
       }
