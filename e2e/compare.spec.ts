@@ -44,6 +44,15 @@ test('every model is asked the same samples', async ({ page }) => {
   const section = page.getByRole('region', { name: 'Same samples, all models' })
   await expect(section.locator('.thumb canvas').first()).toBeVisible()
   await expect(section.getByRole('img', { name: /A table of 10 classes/ })).toBeVisible()
+  await section.getByRole('button', { name: /^Lay out \d+ samples/ }).click()
+  const plane = section.getByRole('img', { name: /samples on which the two disagree/ })
+  await expect(plane.locator('image').first()).toBeVisible({ timeout: 60_000 })
+  // Reached by keys: each thumbnail says what it is, and leads to the samples of its kind.
+  await plane.focus()
+  await page.keyboard.press('ArrowRight')
+  await expect(section.getByText(/^Sample \d+, label/).last()).toBeAttached()
+  await plane.scrollIntoViewIfNeeded()
+  await picture(page, 'compare-embedding')
   await section.scrollIntoViewIfNeeded()
   await page.screenshot({ path: 'node_modules/.cache/alambic/screens/compare-full.png', fullPage: true })
   await picture(page, 'compare-predictions')
@@ -75,6 +84,7 @@ test('the report opens without a network and has the same numbers', async ({ pag
   const cells = await table.getByRole('row').nth(2).getByRole('cell').allInnerTexts()
   const numbers = cells.slice(0, 3).map((text) => text.split('\n')[0]?.trim() ?? '')
   expect(numbers[0]).toMatch(/^\d+\.\d ± \d\.\d %$/)
+  await expect(page.getByRole('region', { name: 'Accuracy, all runs' }).locator('canvas').first()).toBeVisible()
   const waiting = page.waitForEvent('download')
   await page.getByRole('group', { name: 'Export' }).getByRole('button', { name: 'HTML' }).click()
   const file = await (await waiting).path()
@@ -86,6 +96,18 @@ test('the report opens without a network and has the same numbers', async ({ pag
   await report.setContent(readFileSync(file, 'utf8'))
   for (const number of numbers) await expect(report.getByRole('cell', { name: number }).first()).toBeVisible()
   await expect(report.getByRole('img', { name: /Accuracy against/ })).toBeVisible()
+  // Curves and both graphs are drawn in it, too.
+  const curve = report.getByRole('img', { name: 'Accuracy, all runs' })
+  await expect(curve.locator('path').first()).toHaveAttribute('d', /M[\d.]+ [\d.]+L/)
+  const graphs = report.locator('.drawings figure')
+  await expect(graphs).toHaveCount(2)
+  for (const graph of await graphs.all()) {
+    await expect(graph).toContainText(/^Graph of .* Δ changed/)
+    // The boxes of eight layers, the marks of what was cut, and the lines between them.
+    expect(await graph.locator('svg rect').count()).toBeGreaterThan(8)
+    expect(await graph.locator('svg path').count()).toBeGreaterThan(7)
+    await expect(graph.locator('svg text', { hasText: 'Δ' }).first()).toBeVisible()
+  }
   await expect(report.getByText('All models were measured under the same conditions.')).toBeVisible()
   expect(asked.filter((url) => !url.startsWith('data:'))).toEqual([])
   expect(problems).toEqual([])

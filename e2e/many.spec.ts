@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { alambic } from './cli.ts'
+import { INTERACTION } from './limits.ts'
 import { expect, goTo, picture, startStudio, type Studio, test } from './studio.ts'
 
 /** A thousand runs of a hundred fields: the table and the charts answer at once. */
@@ -88,5 +89,5 @@ test('sorting, scrolling, filtering and pinning take no time that a person notic
   )
   expect(times.length).toBe(34)
   // Only against freezing: how fast it is, the line above says for the machine that it runs on.
-  expect(p95).toBeLessThan(400)
+  expect(p95).toBeLessThan(INTERACTION)
 })

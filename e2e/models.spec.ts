@@ -74,6 +74,26 @@ test('an export is verified, kept, and its sample code runs', async ({ page }) =
   await expect(page.getByRole('dialog').getByText('✓ verified')).toBeVisible({ timeout: 60_000 })
 })
 
+test('an old export goes to the bin, and comes back', async ({ page }) => {
+  await goTo(page, studio, 'models')
+  const exports = page.getByRole('region', { name: 'Exports' })
+  await expect(exports.getByRole('row')).toHaveCount(3)
+  await exports.getByRole('button', { name: 'To the bin prune #2, folder' }).click()
+  await expect(exports.getByRole('row')).toHaveCount(2)
+  await page.keyboard.press('Control+z')
+  await expect(exports.getByRole('row')).toHaveCount(3)
+})
+
+test('a model is compared with what it was made from by one click', async ({ page }) => {
+  await goTo(page, studio, 'models')
+  await page.getByRole('button', { name: 'Compare prune #2' }).click()
+  const table = page.getByRole('table', { name: 'What is compared' })
+  await expect(table.getByRole('row')).toHaveCount(3)
+  await expect(table.getByRole('row').nth(1)).toContainText('train #1')
+  await expect(table.getByRole('row').nth(1)).toContainText('baseline')
+  await expect(table.getByRole('row').nth(2)).toContainText('prune #2')
+})
+
 test('a model is renamed, put in the bin, and brought back by undo', async ({ page }) => {
   await goTo(page, studio, 'models')
   await page.getByRole('button', { name: 'Rename prune #2' }).click()

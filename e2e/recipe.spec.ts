@@ -95,8 +95,16 @@ test('text and forms are one recipe; a slip is told by its line', async ({ page 
   await text.fill(good.replace('steps:', 'steps: ['))
   await expect(page.getByText(/Line \d+:/)).toBeVisible()
   await picture(page, 'recipe-yaml-fault')
+  // Left in the middle of a word, without a moment of quiet: what was written is there.
+  await text.fill(`${good}\n# left in a hurry\n`)
+  await page.goto('about:blank')
+  await expect.poll(() => fileText(/thin-and-distil/)).toContain('# left in a hurry')
+  await openStudio(page, studio)
+  await page.goto(address)
+  await page.getByRole('tab', { name: 'YAML' }).click()
   await text.fill(good)
   await expect(page.getByText(/Line \d+:/)).toBeHidden()
+  await saved(page)
 })
 
 test('an invalid field is found, led to and mended', async ({ page }) => {

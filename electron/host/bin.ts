@@ -11,7 +11,7 @@ import { randomLetters } from './paths.ts'
 
 const Entry = z.object({
   id: z.string(),
-  kind: z.enum(['project', 'run', 'model']),
+  kind: z.enum(['project', 'run', 'model', 'export']),
   name: z.string(),
   project: z.string().optional(),
   bytes: z.number(),

@@ -187,6 +187,7 @@ export async function restore(host: Host, id: string): Promise<StudioResults['re
   if (kind === 'project') return { project: (await host.open(path)).project }
   const found = host.project(project ?? '')
   await host.refresh(found)
-  if (kind === 'model') return { project: found.id }
+  if (kind === 'export') host.hub.emit({ kind: 'contents', project: found.id, what: 'models' })
+  if (kind === 'model' || kind === 'export') return { project: found.id }
   return { project: found.id, run: `${found.id}.${basename(path)}` }
 }

@@ -64,10 +64,18 @@ export const exporting = {
   },
   exports: async (host: Host, { project }: Request<'exports'>): Promise<readonly ExportInfo[]> =>
     exportsOf(host.project(project)),
+  /** Moves an export to the bin, which `restore` brings it back from. */
+  deleteExport: async (host: Host, { project: id, id: one }: Request<'deleteExport'>) => {
+    const project = host.project(id).writable()
+    const { name } = exportOf(project, one)
+    const discarded = await host.bin.add('export', join(folderOf(project), one), name, id)
+    host.hub.emit({ kind: 'contents', project: id, what: 'models' })
+    host.hub.emit({ kind: 'bin' })
+    return discarded
+  },
   fetchExport: async (host: Host, { project: id, id: one, to }: Request<'fetchExport'>) => {
     const project = host.project(id)
-    const found = exportsOf(project).find((info) => info.id === one)
-    if (!found) throw new AlambicError('export.unknown', 'there is no such export in this project', { subject: one })
+    exportOf(project, one)
     const place = join(folderOf(project), one)
     if (to !== undefined) {
       const target = await host.paths.check(to)
@@ -108,6 +116,12 @@ function exportsOf(project: ProjectFolder): ExportInfo[] {
       }
     })
     .toSorted((a, b) => b.created.localeCompare(a.created))
+}
+
+function exportOf(project: ProjectFolder, id: string): ExportInfo {
+  const found = exportsOf(project).find((info) => info.id === id)
+  if (found) return found
+  throw new AlambicError('export.unknown', 'there is no such export in this project', { subject: id })
 }
 
 /** What the model card says of where a model comes from. */

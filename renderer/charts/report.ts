@@ -8,16 +8,18 @@ export interface Section {
   readonly note?: string | undefined
   readonly scene?: Scene | undefined
   readonly table?: DataTable | undefined
+  /** Whole SVG documents that were made here, beside each other, each with its words. */
+  readonly drawings?: readonly { readonly svg: string; readonly text: string }[] | undefined
   /** Pictures as `data:` addresses, with their words. */
   readonly pictures?: readonly { readonly source: string; readonly text: string }[]
 }
 
-type Give = () => Section | undefined
+type Give = () => Section | undefined | Promise<Section | undefined>
 
 const key: InjectionKey<{ add: (give: Give, at: () => Element | null) => () => void }> = Symbol('report')
 
 /** Collects what the parts of a page say of themselves; in the order of the page. */
-export function provideReport(): () => Section[] {
+export function provideReport(): () => Promise<readonly Section[]> {
   const parts = new Map<Give, () => Element | null>()
   provide(key, {
     add: (give, at) => {
@@ -25,11 +27,12 @@ export function provideReport(): () => Section[] {
       return () => void parts.delete(give)
     },
   })
-  return () =>
-    [...parts]
+  return async () => {
+    const ordered = [...parts]
       .map(([give, at]) => ({ give, element: at() }))
       .toSorted((a, b) => (a.element && b.element ? order(a.element, b.element) : 0))
-      .flatMap(({ give }) => give() ?? [])
+    return (await Promise.all(ordered.map(async ({ give }) => give()))).flatMap((section) => section ?? [])
+  }
 }
 
 const order = (a: Element, b: Element): number =>
@@ -62,9 +65,13 @@ export function reportHtml(
       ({ source, text }) =>
         `<figure class="picture"><img src="${escapeMarkup(source)}" alt=""><figcaption>${escapeMarkup(text)}</figcaption></figure>`,
     )
+    const drawings = (section.drawings ?? []).map(
+      ({ svg: document, text }) => `<figure><figcaption>${escapeMarkup(text)}</figcaption>${document}</figure>`,
+    )
+    const beside = drawings.length > 0 ? `<div class="drawings">${drawings.join('')}</div>` : ''
     const note = section.note ? `<p class="note">${escapeMarkup(section.note)}</p>` : ''
     const shown = pictures.length > 0 ? `<div class="pictures">${pictures.join('')}</div>` : ''
-    return `<section><h2>${escapeMarkup(section.title)}</h2>${note}${drawing}${shown}${section.table ? tableHtml(section.table) : ''}</section>`
+    return `<section><h2>${escapeMarkup(section.title)}</h2>${note}${drawing}${beside}${shown}${section.table ? tableHtml(section.table) : ''}</section>`
   })
   return `<!doctype html>
 <html lang="${escapeMarkup(options.language)}">
@@ -80,7 +87,8 @@ figure{margin:8px 0}svg{max-width:100%;height:auto}.wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:12px}th,td{padding:4px 10px;border-bottom:1px solid ${colour('line')};text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}thead th{color:${colour('muted')}}
 .pictures{display:flex;flex-wrap:wrap;gap:8px}.picture{width:96px;margin:0;border:1px solid ${colour('line')};border-radius:6px;overflow:hidden}
-.picture img{display:block;width:100%;image-rendering:pixelated}figcaption{padding:4px 6px;font-size:11px}
+.picture img{display:block;width:100%;image-rendering:pixelated}.drawings{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start}.drawings figure{flex:1 1 420px;min-width:0;overflow:auto;max-height:900px;border:1px solid ${colour('line')};border-radius:6px}
+figcaption{padding:4px 6px;font-size:11px}
 </style>
 </head>
 <body>

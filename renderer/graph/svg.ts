@@ -8,8 +8,8 @@ const places = (value: number): string => String(Math.round(value * 100) / 100)
 const strokeOf = ({ colour, width, dash }: Stroke): string =>
   ` stroke="${escaped(colour)}" stroke-width="${places(width)}"${dash ? ` stroke-dasharray="${dash.join(' ')}"` : ''}`
 
-/** The whole picture as an SVG 1.1 document that needs nothing beside it. */
-export function svgOf(picture: Picture, title: string): string {
+/** The whole picture as an SVG 1.1 document that needs nothing beside it; `arrow` is unique where several are on a page. */
+export function svgOf(picture: Picture, title: string, arrowId = 'arrow'): string {
   const parts: string[] = []
   const { scene, theme } = picture
   const pen: Pen = {
@@ -23,7 +23,7 @@ export function svgOf(picture: Picture, title: string): string {
       const corners = Array.from({ length: points.length / 2 }, (_, i) =>
         [points[2 * i] ?? 0, points[2 * i + 1] ?? 0].map(places).join(' '),
       )
-      const end = arrow ? ' marker-end="url(#arrow)"' : ''
+      const end = arrow ? ` marker-end="url(#${arrowId})"` : ''
       parts.push(`<path d="M${corners.join('L')}" fill="none"${strokeOf(stroke)}${end}/>`)
     },
     text(text, x, y, { colour, size, bold, align = 'left' }) {
@@ -42,7 +42,7 @@ export function svgOf(picture: Picture, title: string): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
       `viewBox="${-margin} ${-margin} ${width} ${height}" font-family="${escaped(theme.font)}">`,
     `<title>${escaped(title)}</title>`,
-    `<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">` +
+    `<defs><marker id="${arrowId}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">` +
       `<path d="M0 0L8 4L0 8z" fill="${escaped(theme.edge)}"/></marker></defs>`,
     `<rect x="${-margin}" y="${-margin}" width="${width}" height="${height}" fill="${escaped(theme.surface)}"/>`,
     ...parts,

@@ -87,5 +87,10 @@ export const useRecipe = defineStore('recipe', () => {
     await save()
   }
 
+  // A window that goes or is put aside leaves nothing unwritten: there may be no quiet any more.
+  const leave = () => void flush()
+  window.addEventListener('pagehide', leave)
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && leave())
+
   return { project, file, text, state, error, content, open, edit, flush }
 })

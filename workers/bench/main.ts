@@ -12,6 +12,7 @@ import { benchmarkPruned } from './pruned.ts'
 import { benchmarkPacking } from './pack.ts'
 import { benchmarkQuantized } from './quantized.ts'
 import type { Topic } from './topic.ts'
+import { benchmarkStudio } from './studio.ts'
 import { losses } from './losses.ts'
 import { quantize } from './quantize.ts'
 import { train } from './train.ts'
@@ -39,6 +40,7 @@ const topics: Readonly<Record<string, Topic>> = {
   quantized: benchmarkQuantized,
   distilled: benchmarkDistilled,
   memory: benchmarkMemory,
+  studio: benchmarkStudio,
 }
 
 const given = benchOptions(process.argv.slice(2))

@@ -7,6 +7,7 @@ export const models = {
     onDisk: 'On disk',
     packed: 'Packed',
     export: 'Export',
+    compare: 'Compare',
     exports: 'Exports',
     noExports: 'Nothing was exported yet. Every export is read back, run and compared with its source.',
     toBin: 'To the bin',

@@ -33,7 +33,7 @@ export const settings = {
     emptyBinTitle: 'Empty the bin for good?',
     emptyBinText: '{size} of projects and runs are removed from the disk and cannot come back.',
     binItem: '{kind}, deleted {ago}, {size}',
-    binKind: { project: 'project', run: 'run', model: 'model' },
+    binKind: { project: 'project', run: 'run', model: 'model', export: 'export' },
     diagnostics: 'Diagnostics',
     diagnosticsText:
       'A ZIP with versions, settings, what this machine is, and the logs of recent runs. No model and no data is in it. Nothing is sent anywhere.',

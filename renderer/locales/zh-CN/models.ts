@@ -9,6 +9,7 @@ export const models: Phrases<typeof english> = {
     onDisk: '磁盘大小',
     packed: '压缩后大小',
     export: '导出',
+    compare: '对比',
     exports: '导出记录',
     noExports: '还没有导出。每次导出都会重新读取、运行并与原模型比较。',
     toBin: '移到回收站',

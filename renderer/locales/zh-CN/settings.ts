@@ -36,7 +36,7 @@ export const settings: Phrases<typeof english> = {
     emptyBinTitle: '永久清空回收站？',
     emptyBinText: '{size} 的项目和运行将从磁盘删除，无法恢复。',
     binItem: '{kind}，{ago}删除，{size}',
-    binKind: { project: '项目', run: '运行', model: '模型' },
+    binKind: { project: '项目', run: '运行', model: '模型', export: '导出' },
     diagnostics: '诊断',
     diagnosticsText: '一个 ZIP 文件，含版本、设置、本机信息和最近运行的日志。不含模型和数据。不会发送到任何地方。',
     makeDiagnostics: '生成诊断包',

@@ -4,6 +4,7 @@ import { reportHtml, reportScene } from '../../charts/report.ts'
 import { svgText } from '../../charts/scene.ts'
 import { fairnessOf } from './fairness.ts'
 import { fieldNames, itemsOf, type Item } from './items.ts'
+import { comparisonOf } from './pin.ts'
 import { deltaOf, isSmallerNotFaster, measureById, type Measure, type MeasureId } from './measures.ts'
 import { confusionOf, differenceOf, perClass, samplesOf, topConfusions } from './predictions.ts'
 import { recipeRows } from './recipes.ts'
@@ -192,4 +193,27 @@ test('a report is one file with every number, and runs nothing', () => {
   expect(texts).toEqual(expect.arrayContaining(['T', '▼ 0.7 pp', 'Drawn']))
   const path = whole.marks.find((mark) => mark.kind === 'path')
   expect(path?.kind === 'path' && path.d).toMatch(/^M25 \d+L27 \d+$/)
+})
+
+test('a model is pinned as its run, beside what it was made from', () => {
+  const model = (id: string, more: object) => ({
+    model: id,
+    name: id,
+    file: '',
+    bytes: 1,
+    added: '',
+    inputs: [],
+    outputs: [],
+    origin: { kind: 'import' as const, from: '' },
+    ...more,
+  })
+  const root = model('a', {})
+  const child = model('b', { parent: 'a', origin: { kind: 'run', run: 'p.r1', recipe: 'x' } })
+  const orphan = model('c', { parent: 'gone', origin: { kind: 'run', run: 'p.r2', recipe: 'x' } })
+  const runs = [{ run: 'p.r1', output: 'b' }] as unknown as Parameters<typeof comparisonOf>[3]
+  const of = (one: ReturnType<typeof model>) => comparisonOf('p', one, [root, child, orphan], runs)
+  expect(of(child)).toEqual({ baseline: 'model:p/a', pins: ['model:p/a', 'run:p.r1'] })
+  expect(of(root)).toEqual({ baseline: 'model:p/a', pins: ['model:p/a'] })
+  // Its run is not listed any more, nor its parent: it stands for itself.
+  expect(of(orphan)).toEqual({ baseline: 'model:p/c', pins: ['model:p/c'] })
 })

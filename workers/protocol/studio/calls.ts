@@ -324,6 +324,9 @@ export const studioCalls = {
   /** The files of an export as one ZIP; `to` (desktop only) is a folder that they are copied to. */
   fetchExport: project.extend({ id: z.string().regex(/^[a-z0-9-]{1,100}$/), to: Path.optional() }),
 
+  /** Moves an export to the bin. */
+  deleteExport: project.extend({ id: z.string().regex(/^[a-z0-9-]{1,100}$/) }),
+
   /** Measures models one after the other, and their latencies in turn, in one process; what was measured is kept. */
   compareModels: z.strictObject({
     job: JobId,
@@ -445,6 +448,7 @@ export interface StudioResults {
   exportAs: ExportInfo
   exports: readonly ExportInfo[]
   fetchExport: Written
+  deleteExport: Discarded
   compareModels: readonly ComparedModel[]
   predictions: Predictions
   embedding: Embedding

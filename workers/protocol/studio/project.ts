@@ -45,7 +45,7 @@ export interface Project {
 /** Something in the bin; it comes back with `restore`. */
 export interface Discarded {
   readonly id: string
-  readonly kind: 'project' | 'run' | 'model'
+  readonly kind: 'project' | 'run' | 'model' | 'export'
   readonly name: string
   readonly project?: ProjectId
   readonly bytes: number
