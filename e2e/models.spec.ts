@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
+import type { Page } from '@playwright/test'
 import { unzipSync } from 'fflate'
 import { looks, setLook, violations } from './axe.ts'
 import { trainAndPrune } from './cli.ts'
@@ -59,6 +62,7 @@ test('an export is verified, kept, and its sample code runs', async ({ page }) =
     const run = spawnSync(process.execPath, [join(folder, program)], { encoding: 'utf8' })
     expect(run.status, run.stderr).toBe(0)
     expect(run.stdout).toContain('largest difference')
+    if (process.env['ALAMBIC_LONG'] === '1') await runInBrowser(page, join(folder, dirname(program), '..'))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -73,6 +77,41 @@ test('an export is verified, kept, and its sample code runs', async ({ page }) =
   await page.getByRole('dialog').getByRole('button', { name: 'Export', exact: true }).click()
   await expect(page.getByRole('dialog').getByText('✓ verified')).toBeVisible({ timeout: 60_000 })
 })
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.json': 'application/json',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+}
+
+/** The exported page as its reader would open it: onnxruntime-web from npm, the folder served by any web server. */
+async function runInBrowser(page: Page, place: string): Promise<void> {
+  const installed = spawnSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: join(place, 'browser'),
+    encoding: 'utf8',
+  })
+  expect(installed.status, installed.stderr).toBe(0)
+  const server = createServer((request, response) => {
+    const path = join(place, new URL(request.url ?? '/', 'http://x').pathname)
+    response.setHeader('content-type', contentTypes[extname(path)] ?? 'application/octet-stream')
+    if (existsSync(path)) response.end(readFileSync(path))
+    else response.writeHead(404).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    const { port } = server.address() as AddressInfo
+    const own = await page.context().newPage()
+    await own.goto(`http://127.0.0.1:${port}/browser/index.html`)
+    await expect(own.locator('#said')).toHaveText(/largest difference: [\d.e-]+/, { timeout: 60_000 })
+    const worst = Number(/[\d.e-]+$/.exec(await own.locator('#said').innerText())?.[0])
+    const { tolerance } = JSON.parse(readFileSync(join(place, 'sample.json'), 'utf8')) as { tolerance: number }
+    expect(worst).toBeLessThanOrEqual(tolerance)
+    await own.close()
+  } finally {
+    server.close()
+  }
+}
 
 test('an old export goes to the bin, and comes back', async ({ page }) => {
   await goTo(page, studio, 'models')

@@ -1,7 +1,8 @@
-import { readFileSync, readdirSync, rmSync } from 'node:fs'
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { looks, setLook, violations } from './axe.ts'
+import { unzipSync } from 'fflate'
 import { drop, makeFiles } from './files.ts'
 import { expect, openStudio, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
 
@@ -165,6 +166,39 @@ test('composed by keys alone, then run to its end on MNIST', async ({ page }) =>
   await expect(page.locator('h1 ~ .chip').first()).toHaveText(/Succeeded/, { timeout: 200_000 })
   await expect(page.getByText(/✓ Largest file: .* keeps to 900 kB/)).toBeVisible()
   await picture(page, 'recipe-run')
+})
+
+test('what it made is compared, exported, and comes back as a model', async ({ page }) => {
+  test.setTimeout(120_000)
+  const problems = watchConsole(page)
+  await openStudio(page, studio)
+  await page.getByRole('link', { name: 'Models' }).click()
+  const versions = page.getByRole('region', { name: 'Versions' })
+  await expect(versions.getByRole('row')).toHaveCount(2)
+  await versions.getByRole('button', { name: /^Compare / }).click()
+  const table = page.getByRole('table', { name: 'What is compared' })
+  await expect(table.getByRole('row').nth(1)).toContainText(/My recipe.*baseline/s)
+  await expect(table.getByRole('row').nth(1)).toContainText(/\d+\.\d ± \d\.\d %/)
+  await page.getByRole('link', { name: 'Models' }).click()
+  await versions.getByRole('button', { name: /^Export / }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('radio', { name: /^ONNX, float16/ }).check()
+  await dialog.getByRole('button', { name: 'Export', exact: true }).click()
+  await expect(dialog.getByText('✓ verified')).toBeVisible({ timeout: 60_000 })
+  const waiting = page.waitForEvent('download')
+  await dialog.getByRole('button', { name: 'Download' }).click()
+  const contents = unzipSync(readFileSync(await (await waiting).path()))
+  const [name = '', bytes = new Uint8Array()] = Object.entries(contents).find(([one]) => one.endsWith('.onnx')) ?? []
+  const back = join(files.folder, name)
+  writeFileSync(back, bytes)
+  await dialog.getByRole('button', { name: 'Close' }).last().click()
+  await drop(page, [back])
+  await page.getByRole('dialog').getByRole('button', { name: 'Add 1' }).click()
+  await expect(page.getByRole('dialog')).toContainText('1 added')
+  await page.keyboard.press('Escape')
+  await expect(versions.getByRole('row')).toHaveCount(3)
+  await expect(versions.getByRole('row', { name: new RegExp(name.replace('.onnx', '')) })).toContainText(/imported/i)
+  expect(problems).toEqual([])
 })
 
 test('a model that is no better than guessing does not start unawares; a sweep is many runs', async ({ page }) => {

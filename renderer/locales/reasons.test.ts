@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { chineseReasons, explain } from './reasons.ts'
+import { chineseMethodReasons } from './method-reasons.ts'
+import { chineseReasons, explain, explainUse } from './reasons.ts'
 
 const root = join(import.meta.dirname, '../../workers')
 const files = [
@@ -22,6 +23,44 @@ test('every reason that the rules of operators give is there in Chinese', () => 
   expect([...new Set(sentences)].filter((text) => explain(text, 'zh-CN') === text)).toEqual([])
 })
 
+/** Sentences that methods say of nodes: strings in the files of their rules that are no codes, units or fixes. */
+const methodFiles = [
+  ...readdirSync(join(root, 'ops/gradient')).map((name) => `ops/gradient/${name}`),
+  'ops/gradient.ts',
+  'ops/quant.ts',
+  'passes/factorize/layers.ts',
+  'jobs/inspector/reach.ts',
+].filter((name) => !name.endsWith('.test.ts'))
+
+/** Parts of errors that end a run, not reasons beside a node. */
+const errors = /^one or two operands|^no gradient for Resize|^a constant$|^a value computed/
+
+test('every reason that a method gives for leaving a node alone is there in Chinese', () => {
+  const said = methodFiles.flatMap((name) => {
+    const code = readFileSync(join(root, name), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    return [...code.matchAll(/'([a-z][a-z,;:-]*(?: [\w,;:-]+)+)'/gi)].map(([, text]) => text ?? '')
+  })
+  expect(said.length).toBeGreaterThan(40)
+  const missing = [...new Set(said)].filter((text) => !errors.test(text) && explain(text, 'zh-CN') === text)
+  expect(missing).toEqual([])
+})
+
+test('problems of steps and uses of axes are said whole', () => {
+  expect(explainUse('output channels of node "a, b" (Conv), bias of node "a, b" (Conv)', 'zh-CN')).toBe(
+    '节点“a, b”(Conv)的输出通道，节点“a, b”(Conv)的偏置',
+  )
+  expect(
+    explain(
+      'no gradient goes through node "q" (QuantizeLinear): its output is boolean; node "r" (Round): control flow',
+      'zh-CN',
+    ),
+  ).toBe('梯度无法通过：节点“q”(QuantizeLinear)：它的输出是布尔值；节点“r”(Round)：控制流')
+  expect(explain('Nothing of this model can be pruned: node "a" (Conv): it looks rows up.', 'zh-CN')).toBe(
+    '此模型没有可剪的部分：节点“a”(Conv)：它按行查表。',
+  )
+  expect(explain('its weight is shared by 3 readers', 'zh-CN')).toBe('它的权重被 3 个节点共用')
+})
+
 test('nodes, values and operators keep their names', () => {
   expect(explain('node "add1" (Add): Add combines them element by element', 'zh-CN')).toBe(
     '节点“add1”(Add)：Add 将它们逐元素合并',
@@ -39,5 +78,6 @@ test('nodes, values and operators keep their names', () => {
 
 test('a translation asks for what the sentence has', () => {
   const names = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()
-  for (const [english, chinese] of Object.entries(chineseReasons)) expect(names(chinese)).toEqual(names(english))
+  for (const [english, chinese] of Object.entries({ ...chineseReasons, ...chineseMethodReasons }))
+    expect(names(chinese)).toEqual(names(english))
 })

@@ -1,4 +1,5 @@
 import type { Language } from './index.ts'
+import { chineseMethodReasons } from './method-reasons.ts'
 
 /*
  * Why channels go together and why some stay whole is said by the rules of operators (`workers/ops/coupling`), in
@@ -121,7 +122,9 @@ export const chineseReasons: Readonly<Record<string, string>> = {
   'a gated activation as one operator': '作为单个算子的门控激活',
 }
 
-const catalogs: Readonly<Partial<Record<Language, Readonly<Record<string, string>>>>> = { 'zh-CN': chineseReasons }
+const catalogs: Readonly<Partial<Record<Language, Readonly<Record<string, string>>>>> = {
+  'zh-CN': { ...chineseMethodReasons, ...chineseReasons },
+}
 
 interface Pattern {
   readonly form: RegExp
@@ -154,6 +157,25 @@ function labelIn(text: string): { readonly length: number; readonly said: string
   return undefined
 }
 
+/** Reasons one after the other, as problems list them; a text that is none stays as it is. */
+const explainEach = (text: string, language: Language): string =>
+  text
+    .split('; ')
+    .map((one) => explain(one, language))
+    .join('；')
+
+/** Where the next thing begins that an axis is to a node. */
+const nextUse = /, (?=(?:output channels|input channels|bias|scale|shift|running statistic|last state|operand) of )/
+
+/** What an axis is to its nodes: `output channels of node "conv1" (Conv), bias of node "conv1" (Conv)`. */
+export const explainUse = (text: string, language: Language): string =>
+  language === 'en'
+    ? text
+    : text
+        .split(nextUse)
+        .map((one) => explain(one, language))
+        .join('，')
+
 /** A sentence about channels in a language of the screen: `node "add" (Add): Add combines them element by element`. */
 export function explain(text: string, language: Language): string {
   const catalog = catalogs[language]
@@ -170,7 +192,12 @@ export function explain(text: string, language: Language): string {
   if (known !== undefined) return known
   for (const { form, names, text: translated } of patterns.get(language) ?? []) {
     const found = form.exec(text)
-    if (found) return names.reduce((said, name, i) => said.replace(`{${name}}`, () => found[i + 1] ?? ''), translated)
+    // What stands for a node or a list of reasons is said in the same language.
+    if (found)
+      return names.reduce(
+        (said, name, i) => said.replace(`{${name}}`, () => explainEach(found[i + 1] ?? '', language)),
+        translated,
+      )
   }
   return text
 }

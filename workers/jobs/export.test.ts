@@ -177,8 +177,36 @@ describe('a folder with sample code', () => {
     expect(run.stdout).toContain('largest difference:')
   })
 
+  const compiler = ['g++', 'clang++'].find((name) => spawnSync(name, ['--version']).status === 0)
+  /** The unpacked release of onnxruntime (`ONNXRUNTIME`), or the package of Debian 13 and Ubuntu. */
+  const release = process.env['ONNXRUNTIME'] ?? ''
+  const headers = [join(release, 'include'), '/usr/include/onnxruntime', '/usr/include'].find((place) =>
+    existsSync(join(place, 'onnxruntime_cxx_api.h')),
+  )
+
+  test('its C++ program runs', (ctx) => {
+    if (compiler === undefined) return ctx.skip('there is no C++ compiler on this machine')
+    if (headers === undefined)
+      return ctx.skip('onnxruntime_cxx_api.h is not on this machine; ONNXRUNTIME may say where')
+    const built = join(place, 'cpp', 'run')
+    const libraries = release === '' ? [] : [`-L${join(release, 'lib')}`, `-Wl,-rpath,${join(release, 'lib')}`]
+    const words = [
+      '-std=c++17',
+      `-I${headers}`,
+      join(place, 'cpp', 'main.cpp'),
+      ...libraries,
+      '-lonnxruntime',
+      '-o',
+      built,
+    ]
+    const made = spawnSync(compiler, words, { encoding: 'utf8' })
+    expect(made.status, made.stderr).toBe(0)
+    const run = spawnSync(built, [place], { encoding: 'utf8' })
+    expect(run.status, run.stderr).toBe(0)
+    expect(run.stdout).toContain('largest difference:')
+  })
+
   test('its C++ program compiles', (ctx) => {
-    const compiler = ['g++', 'clang++'].find((name) => spawnSync(name, ['--version']).status === 0)
     if (compiler === undefined) return ctx.skip('there is no C++ compiler on this machine')
     // The runtime's own header is not in its packages: this one declares what the program uses of it.
     writeFileSync(join(place, 'onnxruntime_cxx_api.h'), declarations)
