@@ -141,10 +141,10 @@ test('a model is renamed, put in the bin, and brought back by undo', async ({ pa
   const versions = page.getByRole('region', { name: 'Versions' })
   await expect(versions).toContainText('slim')
   // A model that others were made from stays.
-  await page.getByRole('button', { name: 'To the bin train #1' }).click()
+  await page.getByRole('button', { name: 'To the bin train #1', exact: true }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'To the bin' }).click()
   await expect(page.getByText('another model or a run was made from this model')).toBeVisible()
-  await page.getByRole('button', { name: 'To the bin slim' }).click()
+  await page.getByRole('button', { name: 'To the bin slim', exact: true }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'To the bin' }).click()
   await expect(versions.getByRole('row')).toHaveCount(2)
   await page.keyboard.press('Control+z')
