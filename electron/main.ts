@@ -22,6 +22,7 @@ import { HostProcess } from './desktop/host-process.ts'
 import type { FromHost, Status } from './desktop/messages.ts'
 import {
   contentPolicy,
+  draggedFile,
   mayHave,
   mayNavigate,
   mayOpenOutside,
@@ -172,9 +173,8 @@ function answerPages(): void {
     if (mayNavigate(event.senderFrame?.url ?? '') && typeof path === 'string') shell.showItemInFolder(path)
   })
   ipcMain.on('alambic:drag', (event, path: unknown) => {
-    // Electron throws for a file that is not there.
-    if (!mayNavigate(event.senderFrame?.url ?? '') || typeof path !== 'string' || !existsSync(path)) return
-    event.sender.startDrag({ file: path, icon: join(root, 'resources', 'icon.png') })
+    const file = draggedFile(event.senderFrame?.url ?? '', path, existsSync)
+    if (file !== undefined) event.sender.startDrag({ file, icon: join(root, 'resources', 'icon.png') })
   })
 }
 

@@ -12,6 +12,7 @@ import { HostProcess } from './host-process.ts'
 import type { FromHost } from './messages.ts'
 import {
   contentPolicy,
+  draggedFile,
   mayHave,
   mayNavigate,
   mayOpenOutside,
@@ -65,6 +66,18 @@ describe('what a page of the desktop shell may do', () => {
     for (const name of ['media', 'geolocation', 'notifications', 'openExternal', 'fileSystem', 'clipboard-read']) {
       expect(mayHave(name, 'alambic://studio/')).toBe(false)
     }
+  })
+
+  test('a model is dragged out as a file, and nothing else', () => {
+    const there = new Set(['/home/me/models/net.onnx', '/home/me/.ssh/id_ed25519'])
+    const dragged = (path: unknown, address = 'alambic://studio/') =>
+      draggedFile(address, path, (one) => there.has(one))
+    expect(dragged('/home/me/models/net.onnx')).toBe('/home/me/models/net.onnx')
+    expect(dragged('/home/me/models/net.onnx', 'https://evil.example/')).toBeUndefined()
+    expect(dragged('/home/me/models/gone.onnx')).toBeUndefined()
+    expect(dragged('/home/me/.ssh/id_ed25519')).toBeUndefined()
+    expect(dragged('models/net.onnx')).toBeUndefined()
+    expect(dragged({ path: '/home/me/models/net.onnx' })).toBeUndefined()
   })
 
   test('no inline script, nothing from elsewhere', () => {

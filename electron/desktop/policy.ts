@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import type { MenuItemConstructorOptions, WebPreferences } from 'electron'
 
 /*
@@ -30,6 +31,19 @@ export const mayNavigate = (address: string): boolean => originOf(address) === O
 
 /** Pages of documentation go to the person's own browser; nothing else leaves. */
 export const mayOpenOutside = (address: string): boolean => originOf(address)?.startsWith('https://') ?? false
+
+/** Files that a person may drag out of the window. */
+const DRAGGED = /\.(onnx|ort|cmpz)$/i
+
+/**
+ * The file that a page asks to drag out: a model that is there, asked for by our own page; undefined for anything else,
+ * so that no page makes a person carry out a file that is none of the studio's.
+ */
+export function draggedFile(address: string, path: unknown, isThere: (path: string) => boolean): string | undefined {
+  if (!mayNavigate(address) || typeof path !== 'string' || !isAbsolute(path) || !DRAGGED.test(path)) return undefined
+  // Electron throws for a file that is not there.
+  return isThere(path) ? path : undefined
+}
 
 /** `null` for an address that is none; schemes that URL does not know keep their scheme and host. */
 function originOf(address: string): string | undefined {
