@@ -1,5 +1,6 @@
 import { AlambicError } from '../protocol/errors.ts'
 import { lowerForOrtCpu } from '../executors/ort/lower.ts'
+import { overwritable } from '../executors/ort/overwrite.ts'
 import { freeMemory } from '../measure/free-memory.ts'
 import { stepMemory, type StepMemory } from '../measure/memory-plan.ts'
 import type { StepGraph } from '../train/step.ts'
@@ -20,12 +21,17 @@ export interface LessMemory {
 }
 
 /** Predicts the peak of a training step on the processor. `data` is what stays in memory beside it, in bytes. */
-export const trainingMemory = (step: StepGraph, data = 0): StepMemory =>
-  stepMemory({
-    graph: lowerForOrtCpu(step.graph, BLOCK),
-    state: step.state.reduce((sum, { initial }) => sum + initial.bytes.byteLength, 0),
+export function trainingMemory(step: StepGraph, data = 0): StepMemory {
+  const graph = lowerForOrtCpu(step.graph, BLOCK)
+  const once = overwritable(graph, step.state)
+  const bytes = (slots: StepGraph['state']) => slots.reduce((sum, { initial }) => sum + initial.bytes.byteLength, 0)
+  return stepMemory({
+    graph,
+    state: bytes(step.state),
+    doubled: bytes(step.state.filter((s) => !once.has(s.input))),
     data,
   })
+}
 
 export interface Fit {
   readonly predicted: StepMemory
