@@ -16,7 +16,7 @@ export const Sensitivity = z.object({
   params: z.number(),
   /** Share of the whole model's bytes that goes where the layer is stored in its best form. */
   bytes: z.number(),
-  /** Milliseconds of one inference that it saves, measured; absent where nothing less is computed. */
+  /** Milliseconds of one inference that it saves, measured; of 8 bits, what int8 kernels do; absent where nothing changes. */
   milliseconds: z.number().optional(),
   /** Drop per share of the multiply-accumulates or bytes saved, and per millisecond: the smaller, the better a place. */
   dropPerMacs: z.number().optional(),

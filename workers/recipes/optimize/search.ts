@@ -6,6 +6,7 @@ import type { Executor } from '../../executors/executor.ts'
 import type { Model } from '../../graph/graph.ts'
 import { evaluate } from '../../measure/accuracy.ts'
 import { latenciesInTurn } from '../../measure/latency.ts'
+import { int8Savings } from '../../measure/quantization/index.ts'
 import { readModel, writeModel } from '../../onnx/index.ts'
 import { AlambicError } from '../../protocol/errors.ts'
 import { replaceJson } from '../../protocol/files/durable.ts'
@@ -151,6 +152,7 @@ export class Search {
         const [before, after] = await latenciesInTurn(executor, graphs, TIMING)
         return [before?.minMs ?? NaN, after?.minMs ?? NaN]
       },
+      int8: (graph) => int8Savings(graph, { executor, threads: TIMING.threads }),
       isOver: () => this.#isOver(MAP_TIME),
       progress: (done, total) => progress('sensitivity', done, total),
       found: (line) => event('sensitivity', { ...line }),

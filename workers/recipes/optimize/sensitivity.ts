@@ -19,6 +19,8 @@ interface Changed {
   readonly graph: Graph
   /** Share of the layer's own bytes that go where the weight is stored in its best form; from the parameters if absent. */
   readonly saved?: number
+  /** Milliseconds that other kernels save, where it is these and not fewer multiply-accumulates. */
+  readonly kernels?: number | undefined
 }
 
 interface Technique extends Required<Pick<Sensitivity, 'code' | 'amount'>> {
@@ -110,6 +112,8 @@ export interface MapOptions {
   readonly score: (graph: Graph) => Promise<number>
   /** Least milliseconds of an inference of the two graphs, timed in turn. */
   readonly time: (before: Graph, after: Graph) => Promise<readonly [before: number, after: number]>
+  /** Milliseconds that int8 kernels save on each layer, by the names of the nodes; not looked at unless given. */
+  readonly int8?: (graph: Graph) => Promise<ReadonlyMap<string, number>>
   readonly isOver: () => boolean
   readonly progress: (done: number, total: number) => void
   readonly found?: (line: Sensitivity) => void
@@ -123,6 +127,7 @@ export async function sensitivities(graph: Graph, options: MapOptions): Promise<
   const found: Sensitivity[] = []
   const base = await options.score(graph)
   const layers = layerWeights(graph)
+  const int8 = await options.int8?.(graph)
   let done = 0
   for (const layer of layers) {
     for (const technique of techniques) {
@@ -131,7 +136,8 @@ export async function sensitivities(graph: Graph, options: MapOptions): Promise<
       const changed = applied(() => technique.apply(graph, layer))
       if (!changed || changed.graph === graph) continue
       const drop = base - (await options.score(changed.graph))
-      const line = await lineOf(graph, layer, technique, changed, drop, options.time)
+      const kernels = technique.code === 'bits' && technique.amount === 8 ? int8?.get(layer.node.name) : undefined
+      const line = await lineOf(graph, layer, technique, { ...changed, kernels }, drop, options.time)
       found.push(line)
       options.found?.(line)
     }
@@ -151,9 +157,9 @@ async function lineOf(
   const macs = less.macs !== undefined && whole.macs ? 1 - less.macs / whole.macs : undefined
   const params = 1 - less.params / whole.params
   const bytes = changed.saved === undefined ? params : (changed.saved * sizeOf(layer.tensor.dims)) / whole.params
-  // Zeros and rounded weights are computed with as before: only fewer multiply-accumulates can be faster.
+  // Zeros and rounded weights are computed with as before: only fewer multiply-accumulates and int8 kernels can be faster.
   const [before, after] = macs !== undefined && macs > 0 ? await time(graph, changed.graph) : [0, 0]
-  const milliseconds = before > 0 ? before - after : undefined
+  const milliseconds = before > 0 ? before - after : changed.kernels
   const per = (saved: number | undefined) => (saved !== undefined && saved > 0 ? drop / saved : undefined)
   return {
     layer: layer.name,
