@@ -27,8 +27,17 @@ export interface HistogramSeries extends Histogram {
   readonly colour: number
 }
 
+/** A place of the x axis, with a word for it: the end of a range, a threshold. */
+export interface Threshold {
+  readonly x: number
+  readonly name: string
+  /** The one that counts; others are drawn with points. */
+  readonly main: boolean
+}
+
 export interface HistogramInput {
   readonly series: readonly HistogramSeries[]
+  readonly thresholds?: readonly Threshold[] | undefined
   readonly logY: boolean
   readonly showX: (value: number) => string
   readonly showY: (value: number) => string
@@ -49,7 +58,7 @@ export function histogramScene(input: HistogramInput, width: number, height: num
     .ticks(5)
     .map(showY)
   const box: Box = { left: roomFor(labels), top: 18, right: width - 12, bottom: height - 34 }
-  const domain = extentOf(series.flatMap(({ edges }) => edges)) ?? [0, 1]
+  const domain = domainOf(input)
   const x = scaleOf(domain, [box.left, box.right])
   const y = scaleOf(logY ? [LEAST, most * 1.3] : [0, most * 1.05], [box.bottom, box.top], logY)
   const marks: Mark[] = axisMarks({ box, x, y, showX, showY, xName, yName })
@@ -63,6 +72,11 @@ export function histogramScene(input: HistogramInput, width: number, height: num
       marks.push({ kind: 'rect', x: from, y: top, w, h: box.bottom - top, fill: seriesToken(colour), opacity })
     })
   }
+  for (const { x: at, main } of input.thresholds ?? []) {
+    const place = x.at(at)
+    const dash = main ? '6 3' : '1 3'
+    marks.push({ kind: 'line', x1: place, x2: place, y1: box.top - 8, y2: box.bottom, colour: 'bad', dash, width: 1.5 })
+  }
   return {
     width,
     height,
@@ -73,6 +87,15 @@ export function histogramScene(input: HistogramInput, width: number, height: num
       (count) => y.at(Math.max(LEAST, count)),
     ),
   }
+}
+
+/** All bins, and thresholds that are not far from them: one that is would leave the bins no room. */
+function domainOf({ series, thresholds = [] }: HistogramInput): [number, number] {
+  const [low, high] = extentOf(series.flatMap(({ edges }) => edges)) ?? [0, 1]
+  const room = 0.6 * (high - low || 1)
+  const near = thresholds.map(({ x }) => x).filter((x) => x > low - room && x < high + room)
+  const [from, to] = extentOf([low, high, ...near]) ?? [low, high]
+  return [from, to]
 }
 
 function binSpots(

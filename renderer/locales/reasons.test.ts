@@ -73,6 +73,12 @@ test('nodes, values and operators keep their names', () => {
   )
   expect(explain('it is the output "logits"', 'zh-CN')).toBe('它是输出“logits”')
   expect(explain('it is the output "logits"', 'en')).toBe('it is the output "logits"')
+  expect(explain('only 8 samples were calibrated with; ranges settle at about 100 to 300', 'zh-CN')).toMatch(
+    /^仅用 8 个样本/,
+  )
+  expect(explain('the processor multiplies int8 natively (avx512_vnni, amx_int8)', 'zh-CN')).toBe(
+    '处理器原生支持 int8 乘法（avx512_vnni, amx_int8）',
+  )
   expect(explain('something new', 'zh-CN')).toBe('something new')
 })
 

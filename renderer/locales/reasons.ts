@@ -120,6 +120,36 @@ export const chineseReasons: Readonly<Record<string, string>> = {
   'it decodes images': '它解码图像',
   'attention with a running state': '带运行状态的注意力',
   'a gated activation as one operator': '作为单个算子的门控激活',
+  // Why layers stay in float.
+  'it was told to stay in float': '已指定保留浮点',
+  'its first operand is a constant': '它的第一个操作数是常量',
+  'its input is not known to be float32': '不确定其输入是否为 float32',
+  'its second operand is not known to be float32': '不确定其第二个操作数是否为 float32',
+  'its second operand is not a constant float32 matrix': '它的第二个操作数不是 float32 常量矩阵',
+  'its weight is not a float32 constant': '它的权重不是 float32 常量',
+  'it is quantized already': '它已量化',
+  'it transposes its input': '它转置其输入',
+  'convolutions stay in float unless told': '除非另行指定，卷积保留浮点',
+  '{type} per channel': '{type}，逐通道',
+  // What processors make of integers.
+  'the processor multiplies int8 natively ({flags})': '处理器原生支持 int8 乘法（{flags}）',
+  'no VNNI: int8 models are often slower than float here, and sums of u8·s8 pairs saturate; use reduceRange':
+    '没有 VNNI：int8 模型在此往往比浮点慢，且 u8·s8 成对求和会饱和；请使用 reduceRange',
+  'the system does not tell what the processor can do': '系统没有说明处理器的能力',
+  // What is odd about a quantization.
+  'only {n} samples were calibrated with; ranges settle at about 100 to 300':
+    '仅用 {n} 个样本校准；范围约在 100 至 300 个样本时稳定',
+  '"{name}" was zero for every calibration sample: it carries nothing there':
+    '“{name}”在每个校准样本中都为零：那里没有信息',
+  '"{name}" was always zero during calibration': '“{name}”在校准期间始终为零',
+  'no set of float layers keeps the drop within {drop} %': '没有任何浮点层组合能把下降保持在 {drop} % 以内',
+  'the float model has {accuracy} of {n} samples right, which is no better than guessing ({chance}): check that the preprocessing is what the model was trained with':
+    '浮点模型在 {n} 个样本中答对 {accuracy}，并不比猜测（{chance}）好：请检查预处理是否与训练时一致',
+  'on processors with AVX2 but no VNNI sums would saturate in {n} of {of} layers (worst: "{layer}", {share} % of its sums, {db} dB): use reduceRange for a model that is to run there':
+    '在有 AVX2 但无 VNNI 的处理器上，{of} 层中有 {n} 层的求和会饱和（最严重：“{layer}”，{share} % 的求和，{db} dB）：若要在其上运行，请使用 reduceRange',
+  '{n} elements of "{name}" are beyond ±{limit} and were clamped': '“{name}”有 {n} 个元素超出 ±{limit}，已截断',
+  '{n} elements of "{name}" are too small for float16 and became zero':
+    '“{name}”有 {n} 个元素对 float16 而言太小，已变为零',
 }
 
 const catalogs: Readonly<Partial<Record<Language, Readonly<Record<string, string>>>>> = {

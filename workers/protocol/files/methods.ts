@@ -185,23 +185,122 @@ export const PackReport = z.object({
   }),
 })
 
-/** A layer of the step `quantize --mode static`. */
+const Span = z.tuple([z.number(), z.number()])
+
+/** Elements of a weight or an activation that became codes, counted in bins of one width from `low` to `high`. */
+export const Distribution = z.object({
+  /** Of the tensor or value. */
+  name: z.string(),
+  /** The node that reads the weight, or puts the activation out. */
+  layer: z.string(),
+  kind: z.enum(['weight', 'activation']),
+  low: z.number(),
+  high: z.number(),
+  counts: z.array(z.number()),
+  /** The values that codes can stand for: of the channel that reaches furthest, and of the one that reaches least. */
+  clip: Span,
+  narrowest: Span.optional(),
+  channels: z.number().int().optional(),
+})
+export type Distribution = z.infer<typeof Distribution>
+
+/** A layer of the steps that quantize. */
 export const QuantizedLayer = z.object({
   layer: z.string(),
   op: z.string(),
-  /** How its weights are stored, in words: `i8 per channel`. */
-  type: z.string(),
+  /** How its weights are stored, in words: `int8 per channel`. */
+  type: z.string().optional(),
   /** Of a weight. */
-  bits: z.number().int(),
+  bits: z.number().int().optional(),
   /** Of what it puts out, as calibration clipped it. */
-  range: z.tuple([z.number(), z.number()]).optional(),
-  /** With this layer alone quantized, in decibels. */
+  range: Span.optional(),
+  /** At its output, with all layers before it quantized too, in decibels. */
   sqnr: z.number().nullable().optional(),
+  /** At the model's outputs, with this layer alone quantized, in decibels. */
+  isolated: z.number().nullable().optional(),
   floatMs: z.number().optional(),
   int8Ms: z.number().optional(),
+  /** Σ(ŵ − w)²/Σw² of a weight in blocks. */
+  error: z.number().optional(),
 })
 
-export const QuantizeReport = z.object({ mode: z.string(), layers: z.array(QuantizedLayer).optional() })
+/** One set of layers that was tried in float: a point of the fallback search, in the journal as `fallback`. */
+export const FallbackAttempt = z.object({
+  float: z.array(z.string()),
+  accuracy: z.number(),
+  drop: z.number(),
+  /** 95 %, of the drop; paired. */
+  interval: Span,
+  met: z.boolean(),
+})
+export type FallbackAttempt = z.infer<typeof FallbackAttempt>
+
+const Timed = z.object({ medianMs: z.number(), minMs: z.number(), n: z.number().int() })
+
+/** The steps `quantize`, `adaround` and `qat`. */
+export const QuantizeReport = z.object({
+  mode: z.string().optional(),
+  layers: z.array(QuantizedLayer).optional(),
+  calibration: z.object({ method: z.string(), samples: z.number().int(), values: z.number().int() }).optional(),
+  accuracy: z
+    .object({
+      float: z.number(),
+      quantized: z.number(),
+      n: z.number().int(),
+      drop: z.number(),
+      interval: Span,
+      /** McNemar. */
+      p: z.number(),
+    })
+    .optional(),
+  /** At the model's outputs, in decibels. */
+  sqnr: z.number().nullable().optional(),
+  /** Layers that the search or their speed put back to float. */
+  float: z.array(z.string()).optional(),
+  /** Nodes that multiply by weights and stayed in float, with the reason. */
+  left: z.array(z.object({ node: z.string(), reason: z.string() })).optional(),
+  /** The fallback search: `maxDrop` is what was to be kept. */
+  search: z
+    .object({
+      ranking: z.array(z.object({ layer: z.string(), sqnr: z.number().nullable() })),
+      attempts: z.array(FallbackAttempt),
+      met: z.boolean(),
+    })
+    .optional(),
+  maxDrop: z.number().optional(),
+  distributions: z.array(Distribution).optional(),
+  /** AdaRound: mean squared errors of a layer's output, rounded to nearest and as learned. */
+  rounding: z
+    .array(
+      z.object({
+        layer: z.string(),
+        nearest: z.number(),
+        learned: z.number(),
+        flipped: z.number().int(),
+        weights: z.number().int(),
+      }),
+    )
+    .optional(),
+  bytes: z.object({ float: z.number(), quantized: z.number() }).optional(),
+  /** Both models in turn, one sample. */
+  latency: z.object({ float: Timed, quantized: Timed, speedup: z.number() }).optional(),
+  processor: z.object({ flags: z.array(z.string()), verdict: z.string(), reason: z.string() }).optional(),
+  /** It was to be faster, is not, and stayed in float. */
+  kept: z.boolean().optional(),
+  warnings: z.array(z.string()).optional(),
+})
+export type QuantizeReport = z.infer<typeof QuantizeReport>
+
+/** The step `equalize`: pairs of layers whose channels were balanced. */
+export const EqualizeReport = z.object({
+  pairs: z.array(z.tuple([z.string(), z.string()])),
+  rounds: z.number().int(),
+  /** Of each pair: the least and the greatest factor that a channel of the first was divided by. */
+  factors: z.array(Span).optional(),
+  /** Activations that became others: Relu6 as Relu. */
+  replaced: z.array(z.string()).optional(),
+})
+export type EqualizeReport = z.infer<typeof EqualizeReport>
 
 /** What stands between two features that a loss compares, in training only. */
 export const Bridge = z.object({

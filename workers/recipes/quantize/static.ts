@@ -17,6 +17,7 @@ import {
   saturationWarning,
   searchFallback,
   timeInTurn,
+  type Attempt,
   type LayerSpeed,
 } from '../../measure/quantization/index.ts'
 import type { CalibrationData } from '../../measure/calibrate/index.ts'
@@ -33,6 +34,7 @@ import {
   type StaticReport,
 } from '../../passes/index.ts'
 import { AlambicError } from '../../protocol/errors.ts'
+import type { FallbackAttempt } from '../../protocol/files/methods.ts'
 import type { StepContext } from '../step.ts'
 import { chanceWarning, checkOf, type Check } from './accuracy.ts'
 import {
@@ -51,6 +53,8 @@ export interface Quantized {
   readonly graph: Graph
   readonly report: Readonly<Record<string, unknown>>
   readonly warnings: readonly string[]
+  /** The float graph that became codes, where that is not the one that the result is compared with. */
+  readonly float?: Graph
 }
 
 /** What a layer of the report shows of itself. */
@@ -62,6 +66,7 @@ interface LayerRow {
   readonly bits: number
   readonly range?: readonly [number, number]
   readonly sqnr?: number
+  readonly isolated?: number
   readonly floatMs?: number
   readonly int8Ms?: number
 }
@@ -86,6 +91,9 @@ export async function quantizeStatically(
   return run.go()
 }
 
+/** Layers of a model that are looked at one by one unless that is asked for, which takes a second for each or so. */
+const MOST_ALONE = 24
+
 class StaticRun {
   readonly #context: StepContext
   readonly #graph: Graph
@@ -94,6 +102,7 @@ class StaticRun {
   readonly #full: QuantPlan
   readonly #warnings: string[] = []
   #ranges: ReadonlyMap<string, Calibrated> = new Map()
+  #ranking: readonly { layer: string; sqnr: number }[] | undefined
 
   constructor(context: StepContext, graph: Graph, options: QuantizeOptions, prepared: Prepared) {
     this.#context = context
@@ -145,9 +154,10 @@ class StaticRun {
     const accuracy = baseline && check && (known ?? (await this.#compare(check, baseline, graph)))
     const saturation = await this.#portability(graph, plan)
     if (mixed) await this.#checkBudget(mixed, graph)
-    const sqnr = this.#options.diagnose ? await this.#diagnose(graph, report) : undefined
+    const { sqnr, isolated } = await this.#noise(graph, report)
     return {
       graph,
+      float: this.#graph,
       warnings: [...this.#warnings, ...report.warnings],
       report: {
         calibration: {
@@ -157,7 +167,7 @@ class StaticRun {
         },
         ...(accuracy ? { accuracy } : {}),
         ...(sqnr ? { sqnr: sqnr.output } : {}),
-        layers: rowsOf(report, sqnr?.layers ?? new Map(), speeds),
+        layers: rowsOf(report, { sqnr: sqnr?.layers, isolated, speeds, bits: scheme.weightBits }),
         float: [...found.float],
         absorbed: report.absorbed,
         left: report.left,
@@ -166,6 +176,7 @@ class StaticRun {
         ...(corrected ? { biasCorrection: corrected } : {}),
         ...(found.search ? { search: found.search } : {}),
         ...(mixed ? { mixed } : {}),
+        ...(this.#options.maxDrop === undefined ? {} : { maxDrop: this.#options.maxDrop }),
       },
     }
   }
@@ -174,7 +185,7 @@ class StaticRun {
   async #float(check: Check | undefined, baseline: Evaluation | undefined) {
     const budget = parseQuantizeBudget(this.#options.budget ?? '')
     const isTimed = this.#options.optimize === 'latency' || budget?.kind === 'latency'
-    const speeds = isTimed ? await this.#speeds() : []
+    const speeds = isTimed || this.#isSmall ? await this.#speeds() : []
     const slow = new Set(speeds.filter((s) => s.int8Ms >= s.floatMs).map((s) => s.layer))
     const mixed = budget && (await this.#mix(budget, speeds))
     const inFloat = mixed ? mixed.layers.filter(({ bits }) => bits === 32).map(({ layer }) => layer) : []
@@ -197,11 +208,17 @@ class StaticRun {
     this.#warnings.push(text)
   }
 
-  /** Layers may return to float later: then a value that shared a scale may need a range of its own. */
+  /** Layers may return to float later, or be looked at alone: then a value that shared a scale may need a range of its own. */
   #valuesOfInterest(): readonly string[] {
     const { maxDrop, optimize, budget } = this.#options
-    if (maxDrop === undefined && optimize === 'size' && budget === undefined) return rangesNeeded(this.#full)
+    const isWhole = maxDrop === undefined && optimize === 'size' && budget === undefined
+    if (isWhole && !this.#isSmall) return rangesNeeded(this.#full)
     return [...this.#full.activations.keys()]
+  }
+
+  /** Few enough layers to look at each of them alone without being asked. */
+  get #isSmall(): boolean {
+    return this.#options.diagnose && this.#full.weights.length <= MOST_ALONE
   }
 
   async #speeds(): Promise<readonly LayerSpeed[]> {
@@ -252,7 +269,8 @@ class StaticRun {
     const { maxDrop } = this.#options
     if (maxDrop === undefined || !check || !baseline) return { float: slow }
     const first = await this.#compare(check, baseline, this.#write(slow).graph)
-    this.#context.journal.event('fallback', { layers: [...slow], ...first })
+    const { quantized: reached, drop, interval } = first
+    this.#attempt({ float: [...slow], accuracy: reached, drop, interval, met: drop <= maxDrop })
     if (first.drop <= maxDrop) return { float: slow, accuracy: first }
     const ranking = (await this.#rank()).filter(({ layer }) => !slow.has(layer))
     const result = await searchFallback({
@@ -261,14 +279,20 @@ class StaticRun {
       baseline,
       labels: check.labels,
       evaluate: (float) => check.evaluate(this.#write(new Set([...slow, ...float])).graph),
-      onAttempt: ({ float, accuracy, drop, interval, met }) =>
-        this.#context.journal.event('fallback', { layers: float, quantized: accuracy, drop, interval, met }),
+      onAttempt: (attempt) => this.#attempt({ ...attempt, float: [...slow, ...attempt.float] }),
       stopping: this.#context.stopping,
     })
     if (!result.met) this.#warn(`no set of float layers keeps the drop within ${100 * maxDrop} %`)
     const float = new Set([...slow, ...result.float])
     const accuracy = await this.#compare(check, baseline, this.#write(float).graph)
     return { float, accuracy, search: { ranking, attempts: result.attempts, met: result.met } }
+  }
+
+  /** A point of the search, for those who watch it. */
+  #attempt({ float, accuracy, drop, interval, met }: Tried): void {
+    const { maxDrop } = this.#options
+    const point: FallbackAttempt = { float: [...float], accuracy, drop, interval: [...interval], met }
+    this.#context.journal.event('fallback', { ...point, maxDrop, layers: this.#full.weights.length })
   }
 
   async #compare(check: Check, baseline: Evaluation, graph: Graph) {
@@ -282,6 +306,7 @@ class StaticRun {
 
   /** Every layer alone in integers: how much noise it brings to the outputs, the noisiest first. */
   async #rank(): Promise<readonly { layer: string; sqnr: number }[]> {
+    if (this.#ranking) return this.#ranking
     const layers = this.#full.weights.map((site) => site.node.name)
     const rows: { layer: string; sqnr: number }[] = []
     for (const [i, layer] of layers.entries()) {
@@ -289,7 +314,8 @@ class StaticRun {
       rows.push({ layer, sqnr: await outputSqnr(this.#context, this.#graph, graph, this.#samples()) })
       this.#progress('rank layers', i + 1, layers.length)
     }
-    return rows.toSorted((a, b) => a.sqnr - b.sqnr)
+    this.#ranking = rows.toSorted((a, b) => a.sqnr - b.sqnr)
+    return this.#ranking
   }
 
   #samples(samples = this.#options.diagnoseSamples, batch = this.#options.calibrationBatch): CalibrationData {
@@ -342,6 +368,14 @@ class StaticRun {
     )
   }
 
+  /** Of every layer: with all before it in integers, and alone where there was a reason to look at each. */
+  async #noise(graph: Graph, report: StaticReport) {
+    return {
+      sqnr: this.#options.diagnose ? await this.#diagnose(graph, report) : undefined,
+      isolated: this.#isSmall ? await this.#rank() : (this.#ranking ?? []),
+    }
+  }
+
   /** Noise at the output of every layer with all layers before it in integers too. */
   async #diagnose(graph: Graph, report: StaticReport) {
     const pairs = report.layers.flatMap(({ layer, output }) => {
@@ -354,21 +388,31 @@ class StaticRun {
   }
 }
 
-function rowsOf(
-  report: StaticReport,
-  sqnr: ReadonlyMap<string, number>,
-  speeds: readonly LayerSpeed[],
-): readonly LayerRow[] {
+/** What is told of one set of float layers. */
+type Tried = Pick<Attempt, 'float' | 'accuracy' | 'drop' | 'interval' | 'met'>
+
+/** What was measured of layers. */
+interface Measured {
+  readonly sqnr: ReadonlyMap<string, number> | undefined
+  readonly isolated: readonly { readonly layer: string; readonly sqnr: number }[]
+  readonly speeds: readonly LayerSpeed[]
+  /** Of weights, where they have fewer than their type. */
+  readonly bits: number | undefined
+}
+
+function rowsOf(report: StaticReport, { sqnr, isolated, speeds, bits: fewer }: Measured): readonly LayerRow[] {
   const speedOf = new Map(speeds.map((s) => [s.layer, s]))
+  const aloneOf = new Map(isolated.map((row) => [row.layer, row.sqnr]))
   return report.layers.map(({ layer, op, weightType, scales, output }) => {
-    const [ratio, speed] = [sqnr.get(layer), speedOf.get(layer)]
+    const [ratio, alone, speed] = [sqnr?.get(layer), aloneOf.get(layer), speedOf.get(layer)]
     return {
       layer,
       op,
-      bits: Number(/\d+/.exec(weightType ?? 'int8')?.[0]),
+      bits: fewer ?? Number(/\d+/.exec(weightType ?? 'int8')?.[0]),
       type: weightType === undefined ? 'int8' : `${weightType}${(scales ?? 1) > 1 ? ' per channel' : ''}`,
       ...(output ? { range: [output.min, output.max] as const } : {}),
       ...(ratio === undefined ? {} : { sqnr: ratio }),
+      ...(alone === undefined ? {} : { isolated: alone }),
       ...(speed ? { floatMs: speed.floatMs, int8Ms: speed.int8Ms } : {}),
     }
   })

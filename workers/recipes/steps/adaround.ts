@@ -53,7 +53,8 @@ async function run(context: StepContext, options: AdaroundOptions): Promise<Step
   const all = QuantizeOptions.parse(pick(options))
   const result = await quantizeStatically(context, graph, all, { weights: rounded.weights })
   const quantized = { ...result, report: { ...result.report, rounding: rounded.layers } }
-  return finish(context, quantized, { mode: 'adaround', before: graph, fused: true, optimize: options.optimize })
+  const look = options.diagnose ? options : undefined
+  return finish(context, quantized, { mode: 'adaround', before: graph, fused: true, optimize: options.optimize, look })
 }
 
 /** The options that quantization itself knows. */

@@ -29,7 +29,12 @@ export const equalize = step({
     const moments = normalizedMoments(model.graph)
     const { graph, report } = equalizeLayers(withBiases(prepareForQuantization(model.graph)), options)
     const { pairs, rounds, replaced } = report
-    const summary = { pairs: pairs.map(({ first, second }) => [first, second]), rounds, replaced }
+    const summary = {
+      pairs: pairs.map(({ first, second }) => [first, second]),
+      factors: pairs.map(({ factors }) => [Math.min(...factors), Math.max(...factors)]),
+      rounds,
+      replaced,
+    }
     if (!options.absorbHighBias) return { model: { ...model, graph }, report: summary }
     // Channels were divided by their factors, and so were their moments.
     for (const { first, factors } of pairs) {

@@ -51,7 +51,7 @@ async function run(context: StepContext, options: QatOptions): Promise<StepResul
   const finished = await finish(
     context,
     { graph: result.graph, report, warnings: result.warnings },
-    { mode: 'qat', before: result.before, fused: true, optimize: 'size' },
+    { mode: 'qat', before: result.before, fused: true, optimize: 'size', look: options },
   )
   return { ...finished, stopped: result.fit.stopped }
 }

@@ -165,6 +165,29 @@ describe('the quantize step', () => {
     expect(events.filter((e) => e.kind === 'fallback').length).toBeGreaterThan(1)
   })
 
+  test('keeps what a chart of it is drawn from: noise, times, distributions with the reach of their codes', async () => {
+    const { report } = await run({})
+    const { layers = [], distributions = [] } = QuantizeReport.parse(JSON.parse(JSON.stringify(report)))
+    expect(layers.map(({ layer }) => layer)).toEqual(['c', 'e', 'fc'])
+    for (const { isolated, bits } of layers) {
+      expect(isolated).toBeGreaterThan(15)
+      expect(bits).toBe(8)
+    }
+    expect(layers[0]?.floatMs).toBeGreaterThan(0)
+    expect(layers[0]?.int8Ms).toBeGreaterThan(0)
+    const weight = distributions.find(({ kind, name }) => kind === 'weight' && name === 'v')
+    expect(weight?.counts.reduce((sum, n) => sum + n, 0)).toBe(4 * 128)
+    expect(weight?.channels).toBe(4)
+    // Extremes, symmetric: the channel that reaches furthest reaches as far as the largest weight.
+    const most = Math.max(-(weight?.low ?? NaN), weight?.high ?? NaN)
+    expect(weight?.clip[1]).toBeCloseTo(most, 4)
+    expect(weight?.clip[0]).toBeCloseTo(-most, 4)
+    const activation = distributions.find(({ kind, layer }) => kind === 'activation' && layer === 'c')
+    expect(activation?.clip[0]).toBeLessThanOrEqual(0)
+    expect(activation?.clip[1]).toBeGreaterThan(0)
+    expect(distributions.every(({ counts }) => counts.length === 64)).toBe(true)
+  })
+
   test('asked for speed, it times every layer and never ends slower', async () => {
     const { report, result } = await run({ optimize: 'latency', diagnose: false })
     const { speedup } = report['latency'] as { speedup: number }

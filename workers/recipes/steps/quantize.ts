@@ -25,6 +25,7 @@ async function run(context: StepContext, options: QuantizeOptions): Promise<Step
     before: prepareForQuantization(context.model.graph),
     fused: options.mode === 'static',
     optimize: options.optimize,
+    look: options.diagnose ? options : undefined,
   })
 }
 

@@ -81,7 +81,7 @@ function verdictOf(
   before: Costs | undefined,
   after: Costs | undefined,
 ): CostRow['verdict'] {
-  if (change === 0) return 'same'
+  if (Math.abs(change) < 0.0005) return 'same'
   const noise: Readonly<Partial<Record<CostId, number>>> = {
     latency: LATENCY_NOISE,
     accuracy: 1.96 * Math.hypot(before?.accuracyError ?? 0, after?.accuracyError ?? 0),

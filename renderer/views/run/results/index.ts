@@ -3,9 +3,11 @@ import type { z } from 'zod'
 import {
   ClusterReport,
   DistilReport,
+  EqualizeReport,
   FactorizeReport,
   PackReport,
   PruneReport,
+  QuantizeReport,
   SparsifyReport,
 } from '../../../../workers/protocol/files/methods.ts'
 import { SearchReport } from '../../../../workers/protocol/files/search.ts'
@@ -16,6 +18,8 @@ import PackResult from './PackResult.vue'
 import type { Place } from './place.ts'
 import PruneResult from './prune/PruneResult.vue'
 import SparsityResult from './prune/SparsityResult.vue'
+import EqualizeResult from './quantize/EqualizeResult.vue'
+import QuantizeResult from './quantize/QuantizeResult.vue'
 import SearchResult from './SearchResult.vue'
 
 /**
@@ -58,4 +62,8 @@ export const results: Readonly<Record<string, ResultView>> = {
   cluster: shown(ClusterReport, ClusterResult),
   pack: shown(PackReport, PackResult),
   optimize: shownLive(SearchReport, SearchResult),
+  quantize: shownLive(QuantizeReport, QuantizeResult),
+  adaround: shownLive(QuantizeReport, QuantizeResult),
+  qat: shownLive(QuantizeReport, QuantizeResult),
+  equalize: shown(EqualizeReport, EqualizeResult),
 }

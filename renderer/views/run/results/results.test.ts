@@ -5,6 +5,8 @@ import { costRows, costsAround } from './costs.ts'
 import { parseReport } from './parse.ts'
 import { eventsOf } from './place.ts'
 import { groupFacts, scanOf } from './prune/facts.ts'
+import { searchOf } from './quantize/facts.ts'
+import { fallbackScene } from './quantize/fallback.ts'
 
 const stage = (medianMs: number, accuracy: number) => ({
   step: 'x',
@@ -78,4 +80,46 @@ test('while pruning goes, groups and the scan come from the journal', () => {
     baseline: 0.9,
     rows: [{ group: 0, name: 'conv1', ratio: 0.5, accuracy: 0.8 }],
   })
+})
+
+test('the fallback search is what the journal told of it, with the line to be met', () => {
+  const attempt = (float: string[], accuracy: number, met: boolean) => ({
+    float,
+    accuracy,
+    drop: 0.9 - accuracy,
+    interval: [0, 0.1],
+    met,
+  })
+  const events = [
+    event(1, 'fallback', { ...attempt([], 0.8, false), maxDrop: 0.01, layers: 4 }),
+    event(2, 'fallback', { ...attempt(['conv1'], 0.895, true), maxDrop: 0.01, layers: 4 }),
+  ]
+  const search = searchOf(undefined, events)
+  expect(search).toMatchObject({ maxDrop: 0.01, baseline: expect.closeTo(0.9, 9) as number, met: undefined })
+  const points = (search?.attempts ?? []).map(({ float, accuracy, interval, met }, i) => ({
+    float: float.length,
+    accuracy,
+    interval,
+    met,
+    last: i === 1,
+  }))
+  const scene = fallbackScene(
+    {
+      points,
+      target: { value: 0.89, label: 'target' },
+      xName: 'layers',
+      yName: 'accuracy',
+      showX: String,
+      showY: String,
+      describe: ({ float }) => String(float),
+    },
+    600,
+    240,
+  )
+  expect(scene.spots.map(({ label }) => label)).toEqual(['0', '1'])
+  const [missed, met] = scene.spots
+  const line = scene.marks.find((mark) => mark.kind === 'line' && mark.dash !== undefined)
+  // What keeps the accuracy is above the line, what does not below it.
+  expect(missed?.y).toBeGreaterThan(line?.kind === 'line' ? line.y1 : NaN)
+  expect(met?.y).toBeLessThan(line?.kind === 'line' ? line.y1 : NaN)
 })
