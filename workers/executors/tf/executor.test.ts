@@ -1,9 +1,12 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { parse } from '../../graph/parse.ts'
 import { arrayOf, f32, i64, tensorOf, type Tensor } from '../../graph/tensor.ts'
 import { stepOf, twoSteps } from '../../testing/conformance/corpus.ts'
 import { tensorFlowJs } from '../../testing/conformance/tensorflow-js.ts'
 import { METRICS } from '../../train/step.ts'
+import { loadEngine, unavailable } from '../engines.ts'
 import { tfExecutor } from './executor.ts'
 import type { Backend } from './tensorflow.ts'
 
@@ -77,6 +80,26 @@ describe('what it does not do, it says before anything runs', () => {
   ])('%s', async (body, code, message) => {
     const graph = `graph (x: f32[2,3,70], p: i64[6]) -> (y) opset 18 { ${body} }`
     await expect(compile(graph)).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string })
+  })
+
+  test('a type that an operator would be decomposed with', async () => {
+    const graph = 'graph (x: f16[2,3]) -> (y) opset 18 { y = LayerNormalization(x, x) }'
+    await expect(compile(graph)).rejects.toMatchObject({
+      code: 'tf.dtype',
+      fix: expect.stringMatching(/float32/) as string,
+    })
+  })
+
+  test('that it is not installed, and how to get it', async () => {
+    vi.stubEnv('ALAMBIC_HOME', join(tmpdir(), 'alambic-nothing-here'))
+    try {
+      const error = { code: 'device.no-engine', subject: 'tf' }
+      await expect(loadEngine('tf')).rejects.toMatchObject(error)
+      if (process.platform === 'linux' && process.arch === 'x64')
+        expect(unavailable('tf')?.fix).toMatch(/engines add tf/)
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 
   test('an integer that has more than 32 bits', async () => {

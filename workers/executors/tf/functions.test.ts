@@ -72,6 +72,10 @@ const bodies: Readonly<Record<string, string>> = {
     'const w: f32[4,3,3,2] = noise const b: f32[3] = [1, 2, 3] y = ConvTranspose(x, w, b) {strides = [2,3], pads = [1,0,0,1], output_padding = [1,0]}',
   'pools with ceil_mode':
     'a = MaxPool(x) {kernel_shape = [3,2], strides = [2,2], pads = [1,0,0,1], ceil_mode = 1} y = AveragePool(a) {kernel_shape = [2,2], strides = [2,2], ceil_mode = 1, count_include_pad = 1}',
+  'resized, by scales':
+    'const w: f32[4,4,1,1] = noise h = Conv(x, w) const s: f32[4] = [1, 1, 2, 1.5] y = Resize(h, , s) {mode = "linear"}',
+  'resized, to sizes':
+    'const s: i64[4] = [2, 4, 3, 9] a = Resize(x, , , s) {mode = "cubic", coordinate_transformation_mode = "align_corners"} const t: f32[4] = [1, 1, 2, 0.5] y = Resize(a, , t) {mode = "nearest"}',
   'global pools': 'a = GlobalMaxPool(x) b = GlobalAveragePool(x) y = Sub(a, b)',
 }
 

@@ -9,6 +9,7 @@ import { normalizationComposites, normalizations } from './functions/norm.ts'
 import { poolGradients, pools } from './functions/pool.ts'
 import { quantizerComposites, quantizers } from './functions/quant.ts'
 import { reductions } from './functions/reduce.ts'
+import { resizers } from './functions/resize.ts'
 import { shapes } from './functions/shape.ts'
 
 /** Operators of ONNX's own domain. */
@@ -22,6 +23,7 @@ const standard: Functions = {
   ...pools,
   ...normalizations,
   ...quantizers,
+  ...resizers,
 }
 
 /** The private composites, with TensorFlow's own gradient kernels. */

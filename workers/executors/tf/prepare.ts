@@ -8,7 +8,7 @@ import { COMPOSITES } from '../../ops/composites.ts'
 import { decompose, isDecomposed } from '../../ops/decompose.ts'
 import { EMIT_OPSET } from '../../ops/emit.ts'
 import { inferTypes } from '../../ops/infer.ts'
-import { constantsToInitializers, upgrade } from '../../passes/index.ts'
+import { constantsToInitializers, unfuse, upgrade } from '../../passes/index.ts'
 import { kernelOf } from '../reference/kernels.ts'
 import { functionOf } from './functions.ts'
 import { tfTypes } from './tensorflow.ts'
@@ -20,9 +20,10 @@ import { staysHere } from './value.ts'
  * for an element type.
  */
 export function prepareForTf(graph: Graph): Graph {
-  const constants = constantsToInitializers(graph).graph
+  const constants = unfuse(constantsToInitializers(graph).graph).graph
   const upgraded = isStep(constants) ? constants : upgrade(constants, Math.max(constants.opset, EMIT_OPSET))
   const typed = isTyped(upgraded) ? upgraded : inferTypes(upgraded)
+  checkTypes(typed)
   const simple = typed.nodes.some(isDecomposed) ? inferTypes(decompose(typed)) : typed
   check(simple)
   return simple
@@ -40,7 +41,6 @@ function check(graph: Graph): void {
     const reason = whyNot(graph, node, here)
     return reason === undefined ? [] : [{ node, ...reason }]
   })
-  for (const { name, type } of graph.inputs) checkType(`the input "${name}"`, name, asTensor(type)?.dtype)
   const [first] = problems
   if (!first) return
   throw new AlambicError(first.code, `${nodeLabel(first.node)}: ${first.says}`, {
@@ -48,6 +48,16 @@ function check(graph: Graph): void {
     found: [...new Set(problems.map(({ node, says }) => `${node.op}: ${says}`))].join('; '),
     fix: 'Use --device cpu for this model.',
   })
+}
+
+/** Of what comes in, and of what would be decomposed, which writes float32. */
+function checkTypes(graph: Graph): void {
+  for (const { name, type } of graph.inputs) checkType(`the input "${name}"`, name, asTensor(type)?.dtype)
+  for (const node of graph.nodes.filter(isDecomposed)) {
+    for (const name of node.inputs) {
+      checkType(`${nodeLabel(node)}: its input "${name}"`, node.name, asTensor(graph.type(name))?.dtype)
+    }
+  }
 }
 
 function checkType(what: string, subject: string, dtype: DType | undefined): void {
@@ -158,6 +168,11 @@ const limits: Readonly<Record<string, Limit>> = {
   MaxPool: either(rankAtMost(4, 0), dilatedPool, noOutput(1, 'Indices')),
   Pad: oneOf('mode', ['constant', 'reflect']),
   Pow: floatsOnly,
+  Resize: either(floatsOnly, (node) =>
+    attributesOf(node)['coordinate_transformation_mode'] === 'tf_crop_and_resize'
+      ? 'tf_crop_and_resize is not supported on TensorFlow'
+      : undefined,
+  ),
   ScatterElements: oneOf('reduction', ['none', 'add']),
   ScatterND: oneOf('reduction', ['none', 'add']),
 }

@@ -77,7 +77,7 @@ const transformations: Readonly<Record<string, (x: number, axis: Axis) => number
 }
 
 /** What one output coordinate is made of: input coordinates with weights; undefined for the extrapolation value. */
-interface Sample {
+export interface Sample {
   readonly indices: readonly number[]
   readonly weights: readonly number[]
 }
@@ -150,13 +150,16 @@ function axesOf(call: Call, x: NdArray, roi: readonly number[], scales?: number[
   })
 }
 
+/** Whether nothing happens along an axis. */
+const isKept = ({ roi, scale, output, input }: Axis): boolean =>
+  roi[0] === 0 && roi[1] === 1 && scale === 1 && output === input
+
 function resizeWith(call: Call, x: NdArray, axes: readonly Axis[], mode: string, transformation: string): NdArray {
   const coefficients = coefficientsOf(call, mode)
   let data: Float64Array = floats(x)
   const dims = [...x.dims]
   axes.forEach((axis, d) => {
-    const whole = axis.roi[0] === 0 && axis.roi[1] === 1
-    if (axis.scale === 1 && axis.output === axis.input && whole) return
+    if (isKept(axis)) return
     data = resizeAxis(
       data,
       dims,
@@ -177,6 +180,18 @@ function saturated(x: NdArray, data: Float64Array): Float64Array {
 }
 
 function resize(call: Call): NdArray {
+  const { axes, mode, transformation } = resizeForm(call)
+  return resizeWith(call, call.input(0), axes, mode, transformation)
+}
+
+/** What each axis of a Resize is made of; undefined for one that stays. Reads the dims of the tensor, not its elements. */
+export function resizeSamples(call: Call): readonly ((Sample | undefined)[] | undefined)[] {
+  const { axes, mode, transformation } = resizeForm(call)
+  const coefficients = coefficientsOf(call, mode)
+  return axes.map((axis) => (isKept(axis) ? undefined : samplesOf(call, axis, coefficients, transformation)))
+}
+
+function resizeForm(call: Call): { axes: Axis[]; mode: string; transformation: string } {
   const x = call.input(0)
   const mode = call.text('mode', 'nearest')
   // Opset 10 has no region of interest: its second input is the scales.
@@ -189,7 +204,7 @@ function resize(call: Call): NdArray {
   const sizes = old ? undefined : list(3)
   const transformation = call.text('coordinate_transformation_mode', old ? 'asymmetric' : 'half_pixel')
   const roi = transformation === 'tf_crop_and_resize' ? (list(1) ?? []) : []
-  return resizeWith(call, x, axesOf(call, x, roi, scales, sizes), mode, transformation)
+  return { axes: axesOf(call, x, roi, scales, sizes), mode, transformation }
 }
 
 /** The forerunner of Resize: scales as an attribute (7) or an input (9), coordinates divided by them. */
