@@ -55,6 +55,7 @@ const fields = [
   'perChannel',
   'reduceRange',
   'rest',
+  'rounding',
   'samples',
   'weightBits',
 ] as const
@@ -77,6 +78,7 @@ const quantizing = (command: Command): Command =>
     .option('--block-size <n>', 'weights that share a scale, where only weights are quantized', count)
     .option('--method <method>', 'rtn, mse or gptq, where only weights are quantized')
     .option('--convolutions', 'dynamic and weights: convolutions too')
+    .option('--rounding <how>', 'static: nearest, or gptq: so that each layer puts out what it did')
     .option('--exclude <layers...>', 'layers that stay in float')
     .option('--optimize <goal>', 'size, or latency: never slower than the float model')
     .option('--format <format>', 'qdq, or qoperator for integer operators')

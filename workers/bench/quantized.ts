@@ -22,6 +22,7 @@ const ways: Readonly<Record<string, (net: BaseNet, of: Sizes) => readonly object
   int8: () => [{ step: 'quantize', ...plain }],
   'int8 per tensor': () => [{ step: 'quantize', perChannel: false, ...plain }],
   'w4 nearest': () => [{ step: 'quantize', ...w4 }],
+  'w4 gptq': () => [{ step: 'quantize', rounding: 'gptq', ...w4 }],
   'w4 adaround': (_net, { iterations }) => [{ step: 'adaround', iterations, ...w4 }],
   'w4 qat': (net, of) => [{ step: 'qat', weightBits: 4, ...trained(net, of) }],
   'w4 lsq': (net, of) => [{ step: 'qat', scales: 'learn', weightBits: 4, ...trained(net, of) }],

@@ -56,6 +56,8 @@ export const hints: Readonly<Record<string, string>> = {
   'GPTQ: columns with the largest curvature first': 'GPTQ：先处理曲率最大的列',
   'The most that the result may take: bytes=40% or latency=3ms; every layer gets the precision that harms least within it':
     '结果的上限：bytes=40% 或 latency=3ms；每层取得在此范围内损害最小的精度',
+  'static: weights to their nearest codes, or so that each layer puts out what it did (GPTQ)':
+    '静态：权重取最近的编码，或使每层的输出保持不变（GPTQ）',
   'dynamic and weights: convolutions too, which makes them smaller but not faster':
     'dynamic 与 weights：也包括卷积，会更小但不更快',
   'Steps of each layer; the reference implementation takes 10000': '每层的步数；参考实现用 10000',

@@ -119,6 +119,7 @@ const labels: Readonly<Record<string, string>> = {
   rest: '量化其余部分',
   ridge: '正则化',
   roundTo: '通道数取整',
+  rounding: '舍入',
   roundingBatch: '舍入批大小',
   roundingMemory: '舍入内存',
   roundingRate: '舍入学习率',

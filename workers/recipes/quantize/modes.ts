@@ -1,10 +1,9 @@
 import { preprocessingFor } from '../../datasets/index.ts'
 import type { Graph } from '../../graph/graph.ts'
-import { convolutionGrams, gramMatrices, outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
+import { outputSqnr, samplesOf } from '../../measure/quantization/index.ts'
 import {
   BLOCK_OPSET,
   equalizeLayers,
-  matrixLayers,
   prepareForQuantization,
   quantizeDynamic,
   quantizeWeights,
@@ -17,17 +16,21 @@ import { AlambicError } from '../../protocol/errors.ts'
 import type { StepContext } from '../step.ts'
 import { asIntegerOperators } from './checks.ts'
 import { budgetWarning, bytesOf, mixWithin, noiseOf, parseQuantizeBudget, type MixedInput } from './mixed.ts'
+import { curvatures, roundedByCurvature } from './curvature.ts'
 import type { QuantizeOptions } from './options.ts'
 import { calibrationSplit } from './ranges.ts'
 import { quantizeStatically, type Quantized } from './static.ts'
-import { opsetFor } from './options.ts'
+import { opsetFor, schemeOf } from './options.ts'
 
 type Mode = (context: StepContext, options: QuantizeOptions) => Promise<Quantized>
 
 /** What each mode does with the model at hand. */
 export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
   static: async (context, options) => {
-    const result = await quantizeStatically(context, preparedFor(context, options), options)
+    const graph = preparedFor(context, options)
+    const weights =
+      options.rounding === 'gptq' ? await roundedByCurvature(context, graph, schemeOf(options), options) : undefined
+    const result = await quantizeStatically(context, graph, options, weights ? { weights } : {})
     return options.format === 'qdq' ? result : { ...result, graph: await asIntegerOperators(context, result.graph) }
   },
   dynamic: async (context, options) => {
@@ -48,7 +51,7 @@ export const modes: Readonly<Record<QuantizeOptions['mode'], Mode>> = {
     const isNew = options.blockFormat === 'dequantize' || (options.convolutions && options.bits === 4)
     const opset = isNew ? BLOCK_OPSET : 13
     const graph = prepareForQuantization(context.model.graph, opset)
-    const hessians = options.method === 'gptq' ? await hessiansOf(context, graph, options) : undefined
+    const hessians = options.method === 'gptq' ? await curvatures(context, graph, options) : undefined
     const own = { ...weightOnly(options), ...(hessians && { hessians }) }
     const mixed = options.budget === undefined ? undefined : await mixWeights(context, graph, own, options)
     const { graph: quantized, report } = quantizeWeights(graph, { ...own, ...mixed?.options })
@@ -124,27 +127,6 @@ const onlyBytes = (found: string): AlambicError =>
       fix: 'Use --mode static for a budget of latency.',
     },
   )
-
-async function hessiansOf(context: StepContext, graph: Graph, options: QuantizeOptions) {
-  const { data, seed } = context
-  const layers = matrixLayers(graph)
-  const samples = samplesOf(graph, calibrationSplit(data), {
-    samples: options.samples,
-    batch: options.calibrationBatch,
-    seed,
-    preprocessing: preprocessingFor(data, context.model, options.preprocessing),
-  })
-  const grams = await gramMatrices(context, graph, [...new Set(layers.map((node) => node.inputs[0] ?? ''))], samples)
-  const convolutions = options.convolutions ? graph.nodes.filter((node) => node.op === 'Conv') : []
-  const ofConvolutions = await convolutionGrams(context, graph, convolutions, samples)
-  return new Map([
-    ...ofConvolutions,
-    ...layers.flatMap((node) => {
-      const gram = grams.get(node.inputs[0] ?? '')
-      return gram ? [[node.name, gram] as const] : []
-    }),
-  ])
-}
 
 async function finished(
   context: StepContext,

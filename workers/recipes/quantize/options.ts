@@ -61,6 +61,10 @@ export const QuantizeOptions = z.strictObject({
     .describe(
       'Add what quantization takes from the mean of every channel to the biases: as batch normalizations tell, or as measured, layer by layer',
     ),
+  rounding: z
+    .enum(['nearest', 'gptq'])
+    .default('nearest')
+    .describe('static: weights to their nearest codes, or so that each layer puts out what it did (GPTQ)'),
   floatOutputs: z.boolean().default(true).describe('Let a last Gemm or MatMul put out float, at no cost'),
   format: z
     .enum(['qdq', 'qoperator'])

@@ -10,7 +10,7 @@ import { quantizeStatically } from '../quantize/static.ts'
 import { step, type StepContext, type StepResult } from '../step.ts'
 import { alreadyQuantized } from './quantize.ts'
 
-const AdaroundOptions = QuantizeOptions.omit({ mode: true, bits: true, format: true }).extend({
+const AdaroundOptions = QuantizeOptions.omit({ mode: true, bits: true, format: true, rounding: true }).extend({
   iterations: z
     .number()
     .int()

@@ -129,6 +129,11 @@ describe('the quantize step', () => {
     await expect(run({ mode: 'weights', budget: 'latency=50%' })).rejects.toThrow('weights in blocks')
   })
 
+  test('GPTQ in few bits on int8 kernels brings less noise than rounding to nearest', async () => {
+    const of = async (rounding: string) => (await run({ weightBits: 3, rounding })).report['sqnr'] as number
+    expect(await of('gptq')).toBeGreaterThan((await of('nearest')) + 1)
+  })
+
   test('operator form: integers from end to end, and the same answers', async () => {
     const { result } = await run({ format: 'qoperator', diagnose: false })
     const ops = result.graph.nodes.map((node) => node.op)
