@@ -90,6 +90,8 @@ export async function openStudio(page: Page, studio: Studio): Promise<void> {
 const landmarks = {
   compare: 'main .table, main .empty',
   models: 'main table',
+  runs: 'main table',
+  recipes: 'main h1',
   settings: '#set-language',
 } as const
 

@@ -33,6 +33,8 @@ export interface PairingInput {
 const ROW = 40
 const BOX = 32
 const TOP = 26
+/** Between columns that are nearer, links have only their names. */
+const NARROW = 200
 
 /**
  * Rows of both columns such that points that are compared stand beside each other where their order allows it: between
@@ -149,7 +151,8 @@ function boxMarks(point: PairingPoint, x: number, y: number, width: number, isLi
 
 function labelMarks({ label, note }: PairingLink, x: number, y: number, room: number): Mark[] {
   if (room < 40) return []
-  const [first, second] = [fitText(label, room), fitText(note, room)]
+  // Where there is little room the line itself says more than what stands between; pointing at it tells that.
+  const [first, second] = [fitText(label, room), room < NARROW ? '' : fitText(note, room)]
   const w = Math.max(textWidth(first) * 1.1, textWidth(second)) + 12
   const h = second === '' ? 18 : 30
   return [

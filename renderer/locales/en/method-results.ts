@@ -92,6 +92,7 @@ export const methodResults = {
     by: 'Bars show',
     refused: '{n} more does not fit this teacher | {n} more do not fit this teacher',
     none: 'No student is smaller than this teacher.',
+    table: 'All students',
     synthesizeName: 'Samples made of the teacher',
     synthesizeTitle: 'No data of the teacher?',
     synthesizeText:
@@ -177,8 +178,8 @@ export const methodResults = {
     times: '{factor}×',
   },
   search: {
-    going: 'Searching: {n} trials so far, {refused} recipes refused, {lines} places of the map.',
-    over: '{n} trials, {refused} recipes refused, {lines} places of the map.',
+    going: 'Searching. Trials so far: {n}; recipes refused: {refused}; places of the map: {lines}.',
+    over: 'Trials: {n}; recipes refused: {refused}; places of the map: {lines}.',
     trials: 'Trials',
     aim: '{cost} at most {limit}, drop at most {drop}',
     drop: 'accuracy lost',
