@@ -54,6 +54,8 @@ const bodies: Readonly<Record<string, string>> = {
   'one of several': 'const d: i64[1] = [4] const o: f32[2] = [-1, 2] y = OneHot(k, d, o) {axis = 1}',
   'quantized and back':
     'const s: f32[4] = [0.1, 0.2, 0.05, 0.3] const z: i8[4] = [0, 3, -4, 100] q = QuantizeLinear(x, s, z) {axis = 1} y = DequantizeLinear(q, s, z) {axis = 1}',
+  'multiplied in whole numbers':
+    'q, s, z = DynamicQuantizeLinear(m) t = Transpose(m) {perm = [1,0]} p, r, o = DynamicQuantizeLinear(t) a = MatMulInteger(q, p, z, o) b = Cast(a) {to = 1} c = Mul(s, r) y = Mul(b, c)',
   'fake quantization':
     'const s: f32[6] = [0.1, 0.2, 0.05, 0.3, 0.4, 0.01] y = ai.alambic.FakeQuant(x, s) {axis = 2, quant_min = -8, quant_max = 7}',
   'normalized by statistics':

@@ -165,6 +165,11 @@ const limits: Readonly<Record<string, Limit>> = {
   GatherND: (node) => (attributesOf(node)['batch_dims'] ? 'batch_dims is not supported on TensorFlow' : undefined),
   LRN: (node) =>
     Number(attributesOf(node)['size']) % 2 === 0 ? 'TensorFlow normalizes over an odd number of channels' : undefined,
+  MatMulInteger: (node, graph) => {
+    const shape = (index: number) => asTensor(graph.type(node.inputs[index] ?? ''))?.shape ?? []
+    if (shape(2).some((d) => d !== 1)) return 'a zero point for each row of A is not supported on TensorFlow'
+    return shape(3).length > 1 ? 'zero points of several axes are not supported on TensorFlow' : undefined
+  },
   MaxPool: either(rankAtMost(4, 0), dilatedPool, noOutput(1, 'Indices')),
   Pad: oneOf('mode', ['constant', 'reflect']),
   Pow: floatsOnly,

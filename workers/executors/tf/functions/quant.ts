@@ -61,5 +61,36 @@ function dequantizeLinear(c: Call): Value {
   return c.plain(mul(c, centred, along(c, c.value(1), value, axis)), 'f32')
 }
 
-export const quantizers: Functions = { DequantizeLinear: dequantizeLinear, QuantizeLinear: quantizeLinear }
+/** x → whole numbers of 8 bits, their scale and zero point, from the range of x, which takes in zero. */
+function dynamicQuantizeLinear(c: Call): Value[] {
+  const x = c.x(0)
+  const axis = x.shape.map((_, i) => i)
+  const zero = c.scalar(0)
+  const low = c.run('Minimum', { a: c.run('Min', { x }, { axis, keepDims: false }), b: zero })
+  const high = c.run('Maximum', { a: c.run('Max', { x }, { reductionIndices: axis, keepDims: false }), b: zero })
+  const range = div(c, sub(c, high, low), c.scalar(255))
+  // Zeros alone have no range; whatever their scale, they stay zeros.
+  const scale = add(c, range, c.run('Cast', { x: c.run('Equal', { a: range, b: zero }) }, { dtype: 'float32' }))
+  const point = c.run('Round', { x: clipped(c, div(c, sub(c, zero, low), scale), 0, 255) })
+  const rounded = add(c, c.run('Round', { x: div(c, x, scale) }), point)
+  const whole = (value: TfTensor) => c.plain(c.run('Cast', { x: value }, { dtype: 'int32' }), 'u8')
+  return [whole(clipped(c, rounded, 0, 255)), c.plain(scale), whole(point)]
+}
+
+/** (A − a)·(B − b) in whole numbers of 32 bits. */
+function matMulInteger(c: Call): Value {
+  const centred = (index: number): TfTensor => {
+    const by = c.optional(index + 2)
+    return by ? sub(c, c.x(index), by.size === 1 ? c.reshape(by.plain(), []) : by.plain()) : c.x(index)
+  }
+  const [a, b] = [centred(0), centred(1)]
+  return c.plain(c.run('BatchMatMul', { a, b }, { transposeA: false, transposeB: false }), 'i32')
+}
+
+export const quantizers: Functions = {
+  DequantizeLinear: dequantizeLinear,
+  DynamicQuantizeLinear: dynamicQuantizeLinear,
+  MatMulInteger: matMulInteger,
+  QuantizeLinear: quantizeLinear,
+}
 export const quantizerComposites: Functions = { FakeQuant: fakeQuant, LearnedQuant: fakeQuant }
