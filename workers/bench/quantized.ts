@@ -26,9 +26,15 @@ const ways: Readonly<Record<string, (net: BaseNet, of: Sizes) => readonly object
   'w4 adaround': (_net, { iterations }) => [{ step: 'adaround', iterations, ...w4 }],
   'w4 qat': (net, of) => [{ step: 'qat', weightBits: 4, ...trained(net, of) }],
   'w4 lsq': (net, of) => [{ step: 'qat', scales: 'learn', weightBits: 4, ...trained(net, of) }],
-  'w4 lsq, float model teaches': (net, of) => [
+  'w4 lsq from float': (net, of) => [
     { step: 'qat', scales: 'learn', teacher: 'float', weightBits: 4, ...trained(net, of) },
   ],
+  'w4 per tensor nearest': () => [{ step: 'quantize', perChannel: false, ...w4 }],
+  'w4 per tensor lsq': (net, of) => [
+    { step: 'qat', scales: 'learn', perChannel: false, weightBits: 4, ...trained(net, of) },
+  ],
+  'w2 nearest': () => [{ step: 'quantize', ...plain, weightBits: 2 }],
+  'w2 lsq': (net, of) => [{ step: 'qat', scales: 'learn', weightBits: 2, ...trained(net, of) }],
   'blocks nearest': () => [{ ...blocks, method: 'rtn' }],
   'blocks gptq': () => [{ ...blocks, method: 'gptq' }],
 }
