@@ -46,12 +46,15 @@ export const learning = {
     const { data } = host.run(run).record.request
     return (await host.inspector.call('pictures', { data, split, indices })) as unknown as StudioResults['runPictures']
   },
-  synthesizeData: async (host: Host, { project: id, job, name, samples, ...request }: Request<'synthesizeData'>) => {
+  synthesizeData: async (
+    host: Host,
+    { project: id, job, name, samples, method, ...request }: Request<'synthesizeData'>,
+  ) => {
     const project = host.project(id).writable()
     const model = modelOf(host, { project: id, ...request })
     const dataset = `${slug(name, 'data')}-${randomLetters(6)}`
     const output = join(project.path, 'data', dataset)
-    await host.jobs.run(job, (work) => inOwnProcess(work, 'synthesize', { model, output, samples }))
+    await host.jobs.run(job, (work) => inOwnProcess(work, 'synthesize', { model, output, samples, method }))
     const found = await host.service.call('describe', { data: output })
     const entry = defined({
       dataset,

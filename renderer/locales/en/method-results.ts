@@ -93,6 +93,8 @@ export const methodResults = {
     refused: '{n} more does not fit this teacher | {n} more do not fit this teacher',
     none: 'No student is smaller than this teacher.',
     table: 'All students',
+    synthesizeMethod: 'How samples are made',
+    synthesis: { statistics: 'noise fitted to batch normalizations', noise: 'noise alone, for models without them' },
     synthesizeName: 'Samples made of the teacher',
     synthesizeTitle: 'No data of the teacher?',
     synthesizeText:

@@ -93,6 +93,8 @@ export const methodResults = {
     refused: '另有 {n} 个不适合这位教师',
     none: '没有比这位教师更小的学生。',
     table: '所有学生',
+    synthesizeMethod: '样本的生成方式',
+    synthesis: { statistics: '拟合批归一化的噪声', noise: '仅噪声，用于没有批归一化的模型' },
     synthesizeName: '由教师生成的样本',
     synthesizeTitle: '没有教师的数据？',
     synthesizeText:

@@ -243,6 +243,8 @@ export const studioCalls = {
     name: Title,
     model: ModelChoice,
     samples: z.int().min(2).max(1_000_000).default(1024),
+    /** Noise alone is for models without batch normalizations. */
+    method: z.enum(['statistics', 'noise']).default('statistics'),
   }),
   /** What the model of a run's step `factorize` takes with one layer at other ranks, measured now. */
   rankTimes: run.extend({
