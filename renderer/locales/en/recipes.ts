@@ -44,7 +44,7 @@ export const recipes = {
     diff: 'Changes',
     help: 'What it does',
     reset: 'Reset',
-    resetField: 'Back to the default of “{label}”',
+    resetField: 'Reset “{label}” to its default',
     usual: '(default: {value})',
     unset: 'not set',
     more: 'Show {n} more options',

@@ -46,7 +46,7 @@ export const recipes: Phrases<typeof english> = {
     diff: '改动',
     help: '作用说明',
     reset: '重置',
-    resetField: '将“{label}”恢复为默认值',
+    resetField: '重置“{label}”为默认值',
     usual: '（默认：{value}）',
     unset: '未设置',
     more: '再显示 {n} 个选项',
