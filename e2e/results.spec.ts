@@ -110,6 +110,9 @@ test('zeros are told for what they are, and integers layer by layer with the sea
   await expect(
     quantize.getByText(/^Codes reach from .* to .* \(dashed\)\. One scale for each of \d+ channels/),
   ).toBeVisible()
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await expect(page.getByRole('table', { name: 'What is compared' }).getByRole('row')).toHaveCount(3)
+  await page.goBack()
   await page.getByRole('link', { name: 'Inspect this model' }).click()
   await expect(page).toHaveURL(/#\/projects\/.*\/models\//)
 })

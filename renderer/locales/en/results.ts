@@ -32,6 +32,7 @@ export const results = {
       won: '{change}, better',
     },
     layer: 'Layer',
+    firstBars: 'The first {n} of {of}.',
     more: 'and {n} more',
     measuredNote:
       'one sample, median of {n} runs with {threads} thread, with its 95 % interval | one sample, median of {n} runs with {threads} threads, with its 95 % interval',

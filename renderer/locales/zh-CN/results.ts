@@ -34,6 +34,7 @@ export const results: Phrases<typeof english> = {
       won: '{change}，变好',
     },
     layer: '层',
+    firstBars: '前 {n} 个，共 {of} 个。',
     more: '以及另外 {n} 项',
     measuredNote: '单个样本，{threads} 线程运行 {n} 次的中位数，附 95 % 区间',
     prune: {

@@ -14,6 +14,9 @@ export interface Place {
   readonly going: boolean
 }
 
+/** More bars than this in one chart are not read any more; tables have all. */
+export const MOST_BARS = 60
+
 const key: InjectionKey<Ref<string | undefined>> = Symbol('layer')
 
 /** The layer that is looked at: one of the whole page, by the name of its node. */
