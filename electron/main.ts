@@ -34,6 +34,8 @@ import {
   taskbarShare,
   webPreferences,
 } from './desktop/policy.ts'
+import { menuWords } from './desktop/words.ts'
+import { languageOf } from './host/language.ts'
 import { staticFiles } from './web/static.ts'
 
 /*
@@ -63,8 +65,10 @@ function heard(message: FromHost): void {
   if (message.kind === 'data') ports.get(message.channel)?.postMessage(message.data)
   else if (message.kind === 'status') show(message.status)
   else if (message.kind === 'notice') {
-    if (message.notice.code === 'open-path' || window?.isFocused()) return
-    new Notification({ title: message.notice.title ?? 'Alambic', body: message.notice.message }).show()
+    if (window?.isFocused()) return
+    const notification = new Notification({ title: message.title, body: message.body })
+    notification.on('click', openWindow)
+    notification.show()
   } else if (message.kind === 'failed') {
     dialog.showErrorBox('Alambic', message.message)
   } else for (const path of waiting.splice(0)) host?.send({ kind: 'open-path', path })
@@ -184,11 +188,12 @@ function addMenus(): void {
     showWindow: openWindow,
     quit: () => app.quit(),
   }
-  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(process.platform, actions)))
+  const words = menuWords[languageOf('system', app.getLocale())]
+  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(process.platform, actions, words)))
   tray = new Tray(nativeImage.createFromPath(join(root, 'resources', 'icon.png')).resize({ width: 22, height: 22 }))
   tray.setContextMenu(
     Menu.buildFromTemplate([
-      { label: 'Alambic', click: actions.showWindow },
+      { label: words.show, click: actions.showWindow },
       { type: 'separator' },
       { role: 'quit', click: actions.quit },
     ]),

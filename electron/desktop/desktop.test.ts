@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { packErrors, unpackErrors, type StudioApi, type StudioEvent } from '../../workers/protocol/studio.ts'
 import { buildDesktop } from '../cli/desktop.ts'
+import { languageOf } from '../host/language.ts'
 import { processStamp } from '../host/processes.ts'
 import { HostProcess } from './host-process.ts'
 import type { FromHost } from './messages.ts'
@@ -22,6 +23,7 @@ import {
   taskbarShare,
   webPreferences,
 } from './policy.ts'
+import { menuWords, noticeText } from './words.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -112,14 +114,24 @@ test('the taskbar shows a share while something runs', () => {
 
 test.each(['darwin', 'linux', 'win32'] as const)('the menu of %s has open, undo and quit', (platform) => {
   const actions = { openFile: vi.fn(), showWindow: vi.fn(), quit: vi.fn() }
-  const menu = menuTemplate(platform, actions)
+  const menu = menuTemplate(platform, actions, menuWords['zh-CN'])
   const file = menu.find(({ role }) => role === 'fileMenu')?.submenu
   const entries = Array.isArray(file) ? file : []
   const open = entries.find(({ accelerator }) => accelerator === 'CmdOrCtrl+O')
+  expect(open?.label).toBe('打开…')
   open?.click?.(undefined as never, undefined, undefined as never)
   expect(actions.openFile).toHaveBeenCalledOnce()
   expect(menu.some(({ role }) => role === 'editMenu')).toBe(true)
   expect(menu[0]?.role).toBe(platform === 'darwin' ? 'appMenu' : 'fileMenu')
+})
+
+test('notifications are told in the language of the person, and an opened file is none', () => {
+  expect(languageOf('system', 'zh-Hans-CN')).toBe('zh-CN')
+  expect(languageOf('en', 'zh-CN')).toBe('en')
+  const notice = { code: 'run-failed', level: 'error', message: 'lenet failed: …' } as const
+  expect(noticeText(notice, 'en')).toBe('The run has failed.')
+  expect(noticeText(notice, 'zh-CN')).toBe('运行失败。')
+  expect(noticeText({ ...notice, code: 'open-path' }, 'en')).toBeUndefined()
 })
 
 test('the package turns off what Electron can do beside showing windows', () => {

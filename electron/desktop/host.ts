@@ -1,9 +1,11 @@
 import { alambicHome } from '../../workers/protocol/files/home.ts'
-import { packErrors, unpackErrors, type StudioEvent } from '../../workers/protocol/studio.ts'
+import { packErrors, unpackErrors, type Notice, type StudioEvent } from '../../workers/protocol/studio.ts'
 import { connect } from '../host/connect.ts'
-import { openSample } from '../host/contents.ts'
+import { openSample } from '../host/sample.ts'
 import { Host } from '../host/host.ts'
+import { languageOf } from '../host/language.ts'
 import type { FromHost, Status, ToHost } from './messages.ts'
+import { noticeText } from './words.ts'
 
 /**
  * The process with the host behind the desktop shell, started by it on plain Node. A crash of the shell leaves it
@@ -43,11 +45,18 @@ function statusOf(host: Host): Status {
   }
 }
 
+/** Outside the window, for a person who wants that. */
+function notify(host: Host, notice: Notice): void {
+  const { language, notifications } = host.settings.get()
+  const body = noticeText(notice, languageOf(language))
+  if (notifications && body !== undefined) say({ kind: 'notice', title: notice.title ?? 'Alambic', body })
+}
+
 function follow(host: Host): void {
   const watched = new Set<StudioEvent['kind']>(['queue', 'progress', 'run'])
   host.hub.subscribe(
     (events) => {
-      for (const event of events) if (event.kind === 'notice') say({ kind: 'notice', notice: event.notice })
+      for (const event of events) if (event.kind === 'notice') notify(host, event.notice)
       if (events.some(({ kind }) => watched.has(kind))) say({ kind: 'status', status: statusOf(host) })
     },
     { after: 0 },

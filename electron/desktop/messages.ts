@@ -1,5 +1,3 @@
-import type { Notice } from '../../workers/protocol/studio.ts'
-
 /*
  * What crosses the border between the desktop shell and the process with the host. Windows talk to the host through the
  * shell, which hands their messages on as they are: one channel for each window.
@@ -18,7 +16,8 @@ export type FromHost =
   | { readonly kind: 'ready' }
   | { readonly kind: 'data'; readonly channel: number; readonly data: unknown }
   | { readonly kind: 'status'; readonly status: Status }
-  | { readonly kind: 'notice'; readonly notice: Notice }
+  /** For a notification of the system, in the person's language. */
+  | { readonly kind: 'notice'; readonly title: string; readonly body: string }
   | { readonly kind: 'failed'; readonly message: string }
 
 /** What tray, taskbar and power saving show. */

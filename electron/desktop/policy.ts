@@ -94,14 +94,18 @@ export interface MenuActions {
 }
 
 /** The menu: the system's own entries by their roles, so that they are in the person's language. */
-export function menuTemplate(platform: NodeJS.Platform, actions: MenuActions): MenuItemConstructorOptions[] {
+export function menuTemplate(
+  platform: NodeJS.Platform,
+  actions: MenuActions,
+  { open }: { readonly open: string },
+): MenuItemConstructorOptions[] {
   const mac = platform === 'darwin'
   return [
     ...(mac ? [{ role: 'appMenu' as const }] : []),
     {
       role: 'fileMenu',
       submenu: [
-        { label: 'Open…', accelerator: 'CmdOrCtrl+O', click: actions.openFile },
+        { label: open, accelerator: 'CmdOrCtrl+O', click: actions.openFile },
         { type: 'separator' },
         mac ? { role: 'close' } : { role: 'quit', click: actions.quit },
       ],

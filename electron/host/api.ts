@@ -1,11 +1,13 @@
 import { AlambicError } from '../../workers/protocol/errors.ts'
+import { chooseHome } from '../../workers/protocol/files/home.ts'
 import type { z } from 'zod'
 import type { RunDetail, SelfTest, StudioCall, StudioResults, studioCalls } from '../../workers/protocol/studio.ts'
 import { devicesOf } from './machine.ts'
 import { diagnostics } from './diagnostics.ts'
-import { browse, catalog, importInto, openSample, restore, scanSources } from './contents.ts'
+import { browse, catalog, importInto, restore, scanSources } from './contents.ts'
 import { evaluateCheckpoint, exportCheckpoint, exportModel, samplesOf } from './exports.ts'
 import type { Host } from './host.ts'
+import { locating } from './locate.ts'
 import { pointOf } from './points.ts'
 import { hello } from './hello.ts'
 import { inOwnProcess } from './jobs.ts'
@@ -25,6 +27,7 @@ import {
   saveRecipe,
 } from './recipes.ts'
 import type { RunEntry } from './run.ts'
+import { openSample } from './sample.ts'
 
 type Request<Name extends StudioCall> = z.output<(typeof studioCalls)[Name]>
 
@@ -85,6 +88,7 @@ export const handlers: Handlers = {
     host.hub.emit({ kind: 'contents', project, what: 'models' })
     return renamed
   },
+  ...locating,
   deleteModel: async (host, { project, model }) => deleteModel(host, project, model),
   ...inspector,
   ...comparing,
@@ -186,6 +190,12 @@ export const handlers: Handlers = {
     host.supervisor.pump()
     return settings
   },
+  setDataFolder: async (host, { path }) => {
+    if (process.env['ALAMBIC_HOME']) throw fixedFolder(process.env['ALAMBIC_HOME'])
+    const dataFolder = await host.paths.check(path)
+    await chooseHome(dataFolder)
+    return { dataFolder }
+  },
   system: async (host) => host.monitor.status(host.settings.get().diskFloor, host.supervisor.processes),
   diagnostics: async (host, { job }) => host.jobs.run(job, (work) => diagnostics(host, work)),
 }
@@ -228,3 +238,9 @@ async function discardRun(host: Host, key: string): Promise<StudioResults['disca
   host.showProject(project)
   return discarded
 }
+
+const fixedFolder = (folder: string): AlambicError =>
+  new AlambicError('settings.data-folder', 'the data folder was given when Alambic was started', {
+    subject: folder,
+    fix: 'Start Alambic without ALAMBIC_HOME to choose it here.',
+  })

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { unzipSync, strFromU8 } from 'fflate'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -131,6 +131,30 @@ describe('what is dropped', () => {
 
     rmSync(drop(), { recursive: true })
     expect(project.datasets()[0]?.problem?.code).toBe('data.gone')
+  })
+
+  test('can be located again when it was linked and has moved, by the same contents only', async () => {
+    makeDrop()
+    // Labels are part of a model: with others it is another one than that of the tests before.
+    writeFileSync(join(drop(), 'models', 'labels.txt'), 'two\nthree\n')
+    await scan('s6')
+    const items = ['models/good.onnx', 'table'].map((path) => ({ id: `drop/${path}`, mode: 'link' as const }))
+    const { imported } = await handlers.importFound(studio.host, { job: 'i6', project: project.id, scan: 's6', items })
+    const [id = '', dataset = ''] = imported.map(({ as }) => as)
+    const moved = join(drop(), '..', 'moved')
+    renameSync(drop(), moved)
+    expect(project.models.get(id).problem?.code).toBe('model.gone')
+    const at = (path: string) => join(moved, path)
+    const model = (path: string) => handlers.locateModel(studio.host, { project: project.id, model: id, path })
+    const data = (path: string) => handlers.locateDataset(studio.host, { project: project.id, dataset, path })
+    await expect(model(at('models/broken.onnx'))).rejects.toMatchObject({ code: 'model.other' })
+    await expect(model(at('models/none.onnx'))).rejects.toMatchObject({ code: 'onnx.unreadable' })
+    await expect(data(at('images'))).rejects.toMatchObject({ code: 'data.other' })
+    expect((await model(at('models/good.onnx'))).problem).toBeUndefined()
+    expect(await data(at('table'))).toMatchObject({ reference: at('table'), linked: true })
+    expect(project.models.path(id)).toBe(at('models/good.onnx'))
+    expect(project.datasets().every(({ problem }) => problem === undefined)).toBe(true)
+    rmSync(moved, { recursive: true })
   })
 
   test('can be cancelled while it is looked through: what was found by then is the answer', async () => {

@@ -7,7 +7,6 @@ import type { Catalog, DirectoryEntry, Found, StudioResults, studioCalls } from 
 import type { Host } from './host.ts'
 import { importFound } from './importer.ts'
 import { modelId } from './models.ts'
-import { createRun } from './new-run.ts'
 import type { ProjectFolder } from './project.ts'
 import { scan } from './scan.ts'
 
@@ -121,64 +120,6 @@ export async function catalog(host: Host, project: ProjectFolder): Promise<Catal
     datasets: datasets['datasets'] as Catalog['datasets'],
     zoo: zoo['nets'] as Catalog['zoo'],
   }
-}
-
-/** A run that shows within a minute what Alambic does: a teacher is trained, then distilled into a small student. */
-const sampleRecipe = {
-  alambic: 1,
-  name: 'sample',
-  title: 'Train a teacher, distil a student',
-  steps: [
-    { step: 'train', epochs: 2, batch: 128, lr: 0.002, validation: 5000 },
-    {
-      step: 'distil',
-      student: 'lenet-5@0.25',
-      epochs: 3,
-      batch: 128,
-      lr: 0.004,
-      temperature: 4,
-      alpha: 0.7,
-      validation: 5000,
-    },
-  ],
-}
-
-/** The sample project: real images, a real run, which starts when there is none yet. */
-export async function openSample(host: Host): Promise<StudioResults['openSample']> {
-  const known = [...host.projects.values()].find(({ file }) => file.sample)
-  const project = known ?? (await host.create('MNIST sample', undefined, true))
-  if (!known) {
-    const details = await host.service.call('describe', { data: 'mnist' })
-    await project.change({
-      datasets: [
-        {
-          dataset: 'mnist',
-          name: 'MNIST',
-          reference: 'mnist',
-          kind: 'named',
-          format: 'images, 10 classes',
-          samples: details['samples'] as Record<string, number>,
-          classes: details['classes'] as string[],
-          shape: details['shape'] as number[],
-          hash: details['hash'] as string,
-          linked: true,
-        },
-      ],
-    })
-  }
-  const last = [...project.runs.values()].at(-1)
-  if (last || !project.isHeld) return { project: project.summary(), ...(last ? { run: last.summary() } : {}) }
-  const run = await createRun(host, {
-    project: project.id,
-    title: 'Sample: distil LeNet-5',
-    model: { kind: 'zoo', id: 'lenet-5' },
-    data: { kind: 'dataset', dataset: 'mnist' },
-    recipe: sampleRecipe,
-    set: {},
-    seed: 42,
-    checkpointEvery: 10,
-  })
-  return { project: project.summary(), run: run.summary() }
 }
 
 export async function restore(host: Host, id: string): Promise<StudioResults['restore']> {

@@ -1,6 +1,7 @@
 import { release } from 'node:os'
 import type { Hello } from '../../workers/protocol/studio.ts'
 import { VERSION, type Host } from './host.ts'
+import { systemLanguage } from './language.ts'
 
 /** What a renderer hears first. */
 export const hello = (host: Host): Hello => ({
@@ -14,5 +15,5 @@ export const hello = (host: Host): Hello => ({
   projectsFolder: host.projectsFolder,
   roots: host.paths.roots,
   firstLaunch: host.firstLaunch,
-  systemLanguage: Intl.DateTimeFormat().resolvedOptions().locale,
+  systemLanguage: systemLanguage(),
 })

@@ -68,6 +68,7 @@ interface Engine {
   readonly title: string
   readonly runtime?: string
   readonly available: boolean
+  readonly code?: string
   readonly reason?: string
   readonly fix?: string
   readonly memory?: number
@@ -86,12 +87,13 @@ export function devicesOf(report: Report): readonly Device[] {
     engines?: readonly Engine[]
   }
   const processor = { cores: String(cores ?? ''), instructions: (cpuFlags ?? []).join(' '), int8: int8 ?? 'unknown' }
-  return (engines ?? []).map(({ device, title, runtime, available, reason, fix, selfTest, ...more }) =>
+  return (engines ?? []).map(({ device, title, runtime, available, code, reason, fix, selfTest, ...more }) =>
     defined({
       device,
       title: device === 'cpu' ? `${cpu ?? 'CPU'} (${title})` : title,
       kind: device === 'cpu' ? ('cpu' as const) : ('gpu' as const),
       available,
+      code: available ? undefined : (code ?? 'device.no-engine'),
       reason: available ? undefined : (reason ?? 'The engine could not be started here.'),
       fix: available ? undefined : fix,
       version: runtime,

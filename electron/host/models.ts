@@ -196,6 +196,25 @@ export class ModelStore {
     return this.#info(id)
   }
 
+  /** Links a model to where its file is now; throws `model.other` when that file has other bytes. */
+  async locate(id: ModelId, file: string): Promise<ModelInfo> {
+    const found = await modelId(file, this.#about(id)?.companions ?? []).catch((cause: unknown) => {
+      throw new AlambicError('onnx.unreadable', 'the file, or one that belongs to it, cannot be read', {
+        subject: file,
+        cause,
+      })
+    })
+    if (found !== id) {
+      throw new AlambicError('model.other', 'this file is not the same model', {
+        subject: file,
+        expected: `SHA-256 ${id}`,
+        found,
+        fix: 'Choose the file with the same contents, or import this one as a new model.',
+      })
+    }
+    return this.#change(id, { file: basename(file), link: file })
+  }
+
   /** Where everything of a model lies. */
   folder(id: ModelId): string {
     if (!this.has(id)) throw noModel(id)
@@ -249,7 +268,7 @@ const gone = (path: string) => ({
   code: 'model.gone',
   message: 'the file of this model is not where it was',
   subject: path,
-  fix: 'Put the file back, or import the model again.',
+  fix: 'Locate it where it is now, put it back, or import the model again.',
 })
 
 const damaged = (id: ModelId): ModelInfo => ({

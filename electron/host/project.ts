@@ -188,10 +188,10 @@ export class ProjectFolder {
     })
   }
 
-  #task(): string | undefined {
+  #task(): Project['task'] {
     const classified = this.file.datasets.find(({ classes }) => classes !== undefined)
     if (!classified) return undefined
-    return classified.shape?.length === 3 ? 'image classification' : 'classification'
+    return classified.shape?.length === 3 ? 'imageClassification' : 'classification'
   }
 
   datasets(): DatasetInfo[] {
@@ -202,7 +202,7 @@ export class ProjectFolder {
         code: 'data.gone',
         message: 'the files of this data set are not where they were',
         subject: path,
-        fix: 'Put them back, or import the data again.',
+        fix: 'Locate them where they are now, put them back, or import the data again.',
       }
       return { ...defined(entry), reference: path, ...(missing ? { problem } : {}) }
     })

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { studioCalls } from '../../workers/protocol/studio.ts'
 import { handlers } from './api.ts'
+import { observedSpeeds } from './observed.ts'
 import type { ProjectFolder } from './project.ts'
 import { TestHost } from './testing.ts'
 
@@ -57,6 +59,28 @@ test('a recipe is checked against the model, and what becomes of it is estimated
   expect(high).toBeGreaterThan(low)
   expect(latency?.after).toBeCloseTo(latency?.before ?? -1)
 })
+
+test('what a run took tells how long the next one of its kind will', async () => {
+  const { host } = studio
+  const recipe = plain({ step: 'train', epochs: 4, batch: 16, validation: 0 })
+  const model = { kind: 'zoo', id: 'lenet-300-100@0.1' } as const
+  const plan = { project: project.id, recipe, model, data: mnist, limit: 800 }
+  const guessed = (await handlers.estimateRecipe(host, plan)).steps[0]?.time ?? []
+  const made = await handlers.createRun(host, studioCalls.createRun.parse(plan))
+  const run = host.run(made.run)
+  await studio.until(run, 'succeeded', 'failed', 'paused', 'interrupted')
+  expect(run.state).toBe('succeeded')
+  const [one] = observedSpeeds([run])
+  expect(one).toMatchObject({ step: 'train', macs: 23_920 })
+  const took = (one?.millisecondsPerSample ?? 0) * 4 * 800
+  const [low = 0, high = 0] = (await handlers.estimateRecipe(host, plan)).steps[0]?.time ?? []
+  expect(low).toBeLessThan(took)
+  expect(high).toBeGreaterThan(took)
+  expect(high / low).toBeCloseTo(1.69)
+  expect(high / low).toBeLessThan((guessed[1] ?? 0) / (guessed[0] ?? 1))
+  // Another step, or a net of another size, is another matter.
+  expect(observedSpeeds([run]).filter(({ step }) => step !== 'train')).toEqual([])
+}, 60_000)
 
 test('samples are shown as they are stored and as the model sees them', async () => {
   const preprocessing = { mean: [0.5], std: [0.5] }

@@ -19,6 +19,7 @@ import type { Host } from './host.ts'
 import { inOwnProcess } from './jobs.ts'
 import { materialOf } from './new-run.ts'
 import { randomLetters, slug } from './paths.ts'
+import { observedSpeeds } from './observed.ts'
 import type { ProjectFolder } from './project.ts'
 
 type Request<Name extends keyof typeof studioCalls> = z.output<(typeof studioCalls)[Name]>
@@ -114,7 +115,8 @@ export async function estimateRecipe(host: Host, request: Request<'estimateRecip
   const counts = samplesOf(project, request.data) ?? (data === undefined ? {} : await countsOf(host, data))
   const all = counts['train']
   const samples = all === undefined ? undefined : Math.min(all, request.limit ?? all)
-  const question = defined({ recipe: request.recipe, model, samples })
+  const runs = [...host.projects.values()].flatMap((one) => [...one.runs.values()])
+  const question = defined({ recipe: request.recipe, model, samples, observed: observedSpeeds(runs) })
   return (await host.service.call('estimate', question)) as unknown as RecipeEstimate
 }
 

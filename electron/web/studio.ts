@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { alambicHome } from '../../workers/protocol/files/home.ts'
-import { openSample } from '../host/contents.ts'
+import { openSample } from '../host/sample.ts'
 import { Host } from '../host/host.ts'
 import { announce, retract } from './keys.ts'
 import { WebServer } from './server.ts'

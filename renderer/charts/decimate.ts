@@ -4,6 +4,8 @@ import { lowerBound, type Column } from './column.ts'
 export interface Line {
   readonly x: Column
   readonly y: Column
+  /** Has no spikes to show: where there are many points, one per pixel is enough of it. */
+  readonly smooth?: boolean
 }
 
 /** What uPlot draws: x values, then one list per line. `null` breaks a line, `undefined` only has no value there. */
@@ -92,7 +94,8 @@ function bucketed(lines: readonly Line[], ranges: readonly Range[], edges: Float
     if (first !== Infinity) row.push(from > 0 ? orGap(line.y.at(from - 1)) : undefined)
     let bounds = starts.get(line.x)
     if (!bounds) starts.set(line.x, (bounds = pixelStarts(line.x, [from, to], edges)))
-    pushPixels(row, line.y, bounds)
+    if (line.smooth) pushNewest(row, line.y, bounds)
+    else pushPixels(row, line.y, bounds)
     if (last !== -Infinity) row.push(to < line.x.length ? orGap(line.y.at(to)) : undefined)
     return row
   })
@@ -106,6 +109,14 @@ function pixelStarts(x: Column, [from, to]: Range, edges: Float64Array): Int32Ar
   starts[0] = from
   for (let p = 1; p < edges.length - 1; p++) starts[p] = lowerBound(xs, edges[p] ?? 0, starts[p - 1], to)
   return starts
+}
+
+/** The newest value of each pixel column. */
+function pushNewest(row: (number | null | undefined)[], y: Column, starts: Int32Array): void {
+  for (let p = 0; p < starts.length - 1; p++) {
+    const to = starts[p + 1] ?? 0
+    row.push(undefined, starts[p] === to ? undefined : orGap(y.at(to - 1)))
+  }
 }
 
 /** Two values per pixel column: least and greatest, in the order in which the line meets them at its ends. */

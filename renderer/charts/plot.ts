@@ -165,7 +165,10 @@ function labels(splits: readonly (number | null)[], show: Show): string[] {
 }
 
 function dataOf({ lines, frame }: PlotContent, pixels: number): Aligned {
-  const drawn: Line[] = lines.flatMap(({ x, raw, smooth }) => [{ x, y: raw }, ...(smooth ? [{ x, y: smooth }] : [])])
+  const drawn: Line[] = lines.flatMap(({ x, raw, smooth }) => [
+    { x, y: raw },
+    ...(smooth ? [{ x, y: smooth, smooth: true }] : []),
+  ])
   const data = decimate(drawn, pixelEdges(frame.view, Math.max(1, Math.round(pixels)), frame.logX))
   if (!frame.logY) return data
   const [xs, ...rows] = data

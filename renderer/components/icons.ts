@@ -22,6 +22,9 @@ export const icons = {
   bin: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
   grip: 'M9 6v.5M15 6v.5M9 12v.5M15 12v.5M9 18v.5M15 18v.5',
   help: 'M12 3a9 9 0 100 18 9 9 0 000-18zM9.5 9.5a2.5 2.5 0 113.5 2.5c-1 .5-1 1-1 2M12 17v.5',
+  pin: 'M9 4h6l-1 6 4 4H6l4-4zM12 14v7',
+  larger: 'M14 4h6v6M10 20H4v-6M20 4l-7 7M4 20l7-7',
+  smaller: 'M20 10h-6V4M4 14h6v6M14 10l6-6M10 14l-6 6',
   search: 'M10.5 4a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM15.5 15.5L20 20',
 } as const
 

@@ -34,7 +34,7 @@ test('both languages have the same keys, none is empty, and each asks for the sa
 })
 
 /** Codes of errors look like keys. */
-const codes = new Set(['run.missing', 'recipe.missing'])
+const codes = new Set(['run.unknown', 'recipe.missing', 'data.gone', 'model.gone'])
 
 test('every phrase that the code asks for is there', () => {
   const areas = new Set(Object.keys(en))

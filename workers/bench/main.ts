@@ -12,9 +12,9 @@ import { benchmarkPruned } from './pruned.ts'
 import { benchmarkPacking } from './pack.ts'
 import { benchmarkQuantized } from './quantized.ts'
 import type { Topic } from './topic.ts'
-import { benchmarkStudio } from './studio.ts'
 import { losses } from './losses.ts'
 import { quantize } from './quantize.ts'
+import { benchmarkStudio } from './studio.ts'
 import { train } from './train.ts'
 import { benchmarkTucker } from './tucker.ts'
 
@@ -47,7 +47,7 @@ const given = benchOptions(process.argv.slice(2))
 const named = given.wanted.filter((word) => word in topics)
 const options = { ...given, wanted: given.wanted.filter((word) => !(word in topics)) }
 /** These take long, and therefore run only when they are named. */
-const long: readonly string[] = ['deep-compression', 'packaged-distil', 'pruned', 'quantized', 'distilled']
+const long: readonly string[] = ['deep-compression', 'packaged-distil', 'pruned', 'studio', 'quantized', 'distilled']
 for (const name of named.length > 0 ? named : Object.keys(topics).filter((topic) => !long.includes(topic))) {
   console.log(`\n## ${name}\n`)
   await topics[name]?.(options)

@@ -29,6 +29,8 @@ export async function loadEngine(device: DeviceId): Promise<Executor> {
 
 /** Why a device cannot be had here, and what would change that. */
 export interface Unavailable {
+  /** As of an error: what a screen in another language goes by. */
+  readonly code?: string
   readonly reason: string
   readonly fix?: string
 }
@@ -53,10 +55,14 @@ export function unavailable(device: DeviceId): Unavailable | undefined {
   if (wanted && !wanted.includes(here)) {
     const names = [...new Set(wanted.map((p) => systems[p.split(' ')[0] ?? ''] ?? p))]
     const who = device === 'tf' ? 'Alambic gets TensorFlow' : 'onnxruntime-node has it'
-    return { reason: `${who} on ${names.join(' and ')} (${wanted.join(', ')}); this is ${here}` }
+    return {
+      code: 'device.platform',
+      reason: `${who} on ${names.join(' and ')} (${wanted.join(', ')}); this is ${here}`,
+    }
   }
   if (device === 'tf' && !isTfInstalled()) {
     return {
+      code: 'device.no-tensorflow',
       reason: 'TensorFlow is not installed: its library takes 900 MB',
       fix: '`alambic engines add tf` gets it from npm and PyPI; it needs pip and a C++ compiler.',
     }
@@ -74,5 +80,9 @@ function missingCuda(device: DeviceId): Unavailable | undefined {
   const library = `libonnxruntime_providers_${device}.so`
   if (existsSync(join(ortLibraries(), library))) return undefined
   const reason = `${library} is not installed: it is too large for onnxruntime's package`
-  return { reason, fix: 'On a machine with an NVIDIA card, `alambic engines add cuda` gets it.' }
+  return {
+    code: 'device.not-installed',
+    reason,
+    fix: 'On a machine with an NVIDIA card, `alambic engines add cuda` gets it.',
+  }
 }

@@ -37,11 +37,11 @@ async function engineReport(device: DeviceId, tests: Awaited<ReturnType<typeof r
   const base = { device, title: deviceTitles[device] }
   const missing = unavailable(device)
   if (missing) return { ...base, available: false, ...missing }
-  if (!engines[device]) return { ...base, available: false, reason: notWritten }
+  if (!engines[device]) return { ...base, available: false, code: 'device.not-written', reason: notWritten }
   const outcome = await probe(device, 'look')
   if (!outcome.ok) {
-    const { message, found, fix } = outcome.error
-    return { ...base, available: false, reason: found === undefined ? message : `${message}: ${found}`, fix }
+    const { code, message, found, fix } = outcome.error
+    return { ...base, available: false, code, reason: found === undefined ? message : `${message}: ${found}`, fix }
   }
   const { [device]: test } = tests
   return { ...base, available: true, ...outcome.report, ...(test ? { selfTest: test } : {}) }

@@ -4,7 +4,7 @@ import type { Executor } from '../executors/executor.ts'
 import type { Model } from '../graph/graph.ts'
 import { latencyOf } from '../measure/latency.ts'
 import type { RecipeEstimate, StepEstimate } from '../protocol/studio.ts'
-import type { EstimateRequest, Report } from '../protocol/worker.ts'
+import type { EstimateRequest, ObservedSpeed, Report } from '../protocol/worker.ts'
 import { activationBytes, countsOf, foresee, weightBytes, type Expected } from '../recipes/estimate.ts'
 import { removeFinalSoftmax } from '../passes/index.ts'
 import { partSize } from '../recipes/fit.ts'
@@ -87,7 +87,26 @@ async function millisecondsPerSample(
   return medianMs / batch
 }
 
+/** Nets that differ by no more than this in their MACs are taken to be as fast for each of them. */
+const ALIKE = 8
+
+/** How far one run may be from another of the same kind: other data, other programs at work. */
+const SPREAD = 1.3
+
+/** Least and most milliseconds per sample and MAC of runs that did the same step to nets of about the same size. */
+function observedRates(
+  observed: readonly ObservedSpeed[],
+  step: string,
+  macs: number,
+): readonly [number, number] | undefined {
+  const rates = observed
+    .filter((one) => one.step === step && one.macs < ALIKE * macs && macs < ALIKE * one.macs)
+    .map((one) => one.millisecondsPerSample / one.macs)
+  return rates.length === 0 ? undefined : [Math.min(...rates) / SPREAD, Math.max(...rates) * SPREAD]
+}
+
 interface Timing {
+  readonly observed: readonly ObservedSpeed[]
   readonly perSample: (batch: number) => Promise<number>
   readonly source: StepEstimate
   readonly samples: number | undefined
@@ -98,13 +117,15 @@ async function timeOf(
   id: string,
   options: Training,
   counts: StepEstimate,
-  { perSample, source, samples }: Timing,
+  { perSample, source, samples, observed }: Timing,
 ): Promise<readonly [number, number] | undefined> {
   const epochs = passes[id]?.(options) ?? 0
   if (epochs === 0 || samples === undefined || counts.macs === undefined || !source.macs) return undefined
   const { batch = 128, validation = 0 } = options
   const held = validation < 1 ? validation * samples : validation
   const seen = Math.max(0, samples - held) * epochs
+  const rates = observedRates(observed, id, counts.macs)
+  if (rates) return [rates[0] * counts.macs * seen, rates[1] * counts.macs * seen]
   const forward = (await perSample(batch)) * seen
   const steps = seen / batch
   const scaled = forward * (counts.macs / source.macs)
@@ -151,7 +172,7 @@ export async function estimateCall(
   const expected = await foresee(recipe, model, { open, seed: request.seed })
   const before = countsOf({ model, share: 1, basis: [] })
   const perSample = (batch: number) => millisecondsPerSample(request.model, model, batch, executor, request.threads)
-  const timing: Timing = { perSample, source: before, samples: request.samples }
+  const timing: Timing = { perSample, source: before, samples: request.samples, observed: request.observed }
   const steps: StepEstimate[] = []
   for (const [i, one] of expected.entries()) steps.push(await stepEstimate(recipe, i, one, timing))
   const latency = await resultLatency(before, steps.at(-1), expected.at(-1), perSample)

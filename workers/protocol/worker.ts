@@ -30,6 +30,8 @@ export const Progress = z.object({
   epochs: z.number().optional(),
   /** Samples per second over the last seconds. */
   throughput: z.number().optional(),
+  /** Share of the last steps' time that was spent on waiting for samples, 0–1. */
+  waiting: z.number().optional(),
   elapsed: z.number(),
   /** Least and most that is left; absent until enough steps were seen. */
   left: z.tuple([z.number(), z.number()]).optional(),
@@ -358,12 +360,22 @@ export const CheckRequest = z.object({
 })
 export type CheckRequest = z.input<typeof CheckRequest>
 
+/** How fast a step of a recipe trained a net of so many MACs on this machine. */
+const ObservedSpeed = z.object({
+  step: z.string(),
+  macs: z.number().positive(),
+  millisecondsPerSample: z.number().positive(),
+})
+export type ObservedSpeed = z.infer<typeof ObservedSpeed>
+
 /** What would become of a model; `samples` is how many there are to train with. */
 export const EstimateRequest = Compute.extend({
   recipe: RunRequest.shape.recipe,
   set: RunRequest.shape.set,
   model: Reference,
   samples: z.number().int().min(1).optional(),
+  /** Runs of before, which time is told from where they did the same. */
+  observed: z.array(ObservedSpeed).max(10_000).default([]),
   seed: z.number().int().default(42),
 })
 export type EstimateRequest = z.input<typeof EstimateRequest>

@@ -10,6 +10,9 @@ export class Eta {
   readonly #batch: number
   readonly #started = performance.now()
   readonly #recent: number[] = []
+  /** Of each of these steps, how long it waited for its samples. */
+  readonly #waits: number[] = []
+  #waited = 0
   #last = performance.now()
   #step = 0
 
@@ -23,24 +26,39 @@ export class Eta {
     this.#last = performance.now()
   }
 
+  /** Waits for the samples of a step, and counts how long. */
+  async wait<T>(samples: Promise<T>): Promise<T> {
+    const began = performance.now()
+    try {
+      return await samples
+    } finally {
+      this.#waited += performance.now() - began
+    }
+  }
+
   tick(step: number): void {
     const now = performance.now()
-    this.#recent.push((now - this.#last) / Math.max(1, step - this.#step))
-    if (this.#recent.length > 200) this.#recent.shift()
+    const steps = Math.max(1, step - this.#step)
+    this.#recent.push((now - this.#last) / steps)
+    this.#waits.push(this.#waited / steps)
+    this.#waited = 0
+    for (const list of [this.#recent, this.#waits]) if (list.length > 200) list.shift()
     this.#last = now
     this.#step = step
   }
 
-  state(): { elapsed: number; throughput?: number; left?: [number, number] } {
+  state(): { elapsed: number; throughput?: number; waiting?: number; left?: [number, number] } {
     const elapsed = performance.now() - this.#started
     if (this.#recent.length < ENOUGH) return { elapsed }
     const sorted = this.#recent.toSorted((a, b) => a - b)
     const quantile = (q: number) => sorted[Math.floor(q * (sorted.length - 1))] as number
-    const mean = this.#recent.reduce((sum, ms) => sum + ms, 0) / this.#recent.length
+    const meanOf = (list: readonly number[]) => list.reduce((sum, ms) => sum + ms, 0) / list.length
+    const mean = meanOf(this.#recent)
+    const waiting = Math.min(1, meanOf(this.#waits) / mean)
     const remaining = this.#total - this.#step
     // A mean over many steps varies less than single steps do: the range is around it.
     const low = (Math.min(quantile(0.25), mean) + mean) / 2
     const high = (Math.max(quantile(0.75), mean) + mean) / 2
-    return { elapsed, throughput: (1000 * this.#batch) / mean, left: [remaining * low, remaining * high] }
+    return { elapsed, throughput: (1000 * this.#batch) / mean, waiting, left: [remaining * low, remaining * high] }
   }
 }

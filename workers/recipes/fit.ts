@@ -264,7 +264,7 @@ class Trainer {
 
   /** Everything that a step reads but its state, for each of its parts. */
   async #feeds(step: number): Promise<readonly Tensors[]> {
-    const { x, labels, extra } = await (this.#ahead ?? this.#inputs(step))
+    const { x, labels, extra } = await this.#eta.wait(this.#ahead ?? this.#inputs(step))
     this.#ahead = this.#options.ahead && step + 1 < this.#total ? this.#inputs(step + 1) : undefined
     // It is waited for in the next step; should it fail, that is when it counts.
     this.#ahead?.catch(() => undefined)

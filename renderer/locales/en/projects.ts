@@ -1,4 +1,13 @@
 export const projects = {
+  material: {
+    imageClassification: 'image classification',
+    classification: 'classification',
+    images: 'images',
+    tensors: 'tensors',
+    withClasses: '{what}, {n} class | {what}, {n} classes',
+    onnx: 'ONNX, opset {opset}',
+    steps: 'recipe, {n} step | recipe, {n} steps',
+  },
   projects: {
     title: 'Projects',
     new: 'New project',
@@ -90,6 +99,12 @@ export const projects = {
     shape: 'One sample',
     classes: 'Classes',
     linked: 'linked',
+    locate: 'Locate …',
+    locateTitle: 'Where is “{name}” now?',
+    locatePath: 'Path on this machine',
+    locateHint: 'It must have the same contents: this is checked.',
+    locateAction: 'Use this',
+    located: '“{name}” is found again.',
     folder: 'Folder',
   },
   newRun: {

@@ -16,7 +16,9 @@ export const settings = {
     projectsFolder: 'Folder for new projects',
     projectsFolderHint: 'Projects that are there already stay where they are.',
     dataFolder: 'Data folder',
-    dataFolderHint: 'Settings, the bin and the logs. It is chosen when Alambic starts.',
+    dataFolderHint: 'Settings, the bin and the logs. Another folder is used from the next start on.',
+    dataFolderNext:
+      'It is used from the next start on. What there is stays in {before}; projects there can be opened again.',
     diskFloor: 'Keep free on the disk',
     diskFloorHint: 'In GB. Runs pause when less is free.',
     runs: 'Runs',

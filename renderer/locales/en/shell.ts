@@ -63,6 +63,7 @@ export const shell = {
     found: 'Found',
     fix: 'What to do',
     code: 'Code',
+    original: 'In the words of who found it',
     copy: 'Copy details',
     copied: 'Copied',
     title: 'This could not be done',

@@ -2,6 +2,15 @@ import type { Phrases } from '../phrases.ts'
 import type { projects as english } from '../en/projects.ts'
 
 export const projects: Phrases<typeof english> = {
+  material: {
+    imageClassification: '图像分类',
+    classification: '分类',
+    images: '图像',
+    tensors: '张量',
+    withClasses: '{what}，{n} 类',
+    onnx: 'ONNX，算子集 {opset}',
+    steps: '配方，{n} 个步骤',
+  },
   projects: {
     title: '项目',
     new: '新建项目',
@@ -89,6 +98,12 @@ export const projects: Phrases<typeof english> = {
     shape: '单个样本',
     classes: '类别数',
     linked: '链接',
+    locate: '定位…',
+    locateTitle: '“{name}”现在在哪里？',
+    locatePath: '本机上的路径',
+    locateHint: '内容必须相同：会进行检查。',
+    locateAction: '使用它',
+    located: '已重新找到“{name}”。',
     folder: '文件夹',
   },
   newRun: {

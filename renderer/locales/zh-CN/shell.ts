@@ -64,6 +64,7 @@ export const shell: Phrases<typeof english> = {
     expected: '预期',
     found: '实际',
     fix: '解决办法',
+    original: '英文原文',
     code: '代码',
     copy: '复制详情',
     copied: '已复制',

@@ -1,5 +1,6 @@
 import type { FieldValue, ModelInfo, ModelPlace, RunFields, RunSummary } from '../../../workers/protocol/studio.ts'
 import type { Report } from '../../../workers/protocol/worker.ts'
+import { modelItemId, runItemId } from './choice.ts'
 
 /** Something that can be compared: a run with the model that it made, or a model by itself. */
 export interface Item {
@@ -18,9 +19,6 @@ export interface Item {
   readonly best?: number
   readonly last?: number
 }
-
-export const runItemId = (run: string): string => `run:${run}`
-export const modelItemId = ({ project, model }: ModelPlace): string => `model:${project}/${model}`
 
 interface Sources {
   readonly runs: readonly RunSummary[]

@@ -1,5 +1,5 @@
 import type { ModelInfo, RunSummary } from '../../../workers/protocol/studio.ts'
-import { modelItemId, runItemId } from './items.ts'
+import { modelItemId, runItemId } from './choice.ts'
 
 /** Which item of the comparison a model is: its run's where a run has made it, else one of its own. */
 export function itemOfModel(project: string, { model, origin }: ModelInfo, runs: readonly RunSummary[]): string {

@@ -1,18 +1,11 @@
 import { computed, ref } from 'vue'
-import { useI18n } from 'vue-i18n'
 import type { RunFields } from '../../../workers/protocol/studio.ts'
+import { useChoice } from '../../stores/compare.ts'
 import { useHost } from '../../stores/host.ts'
 import { useRemote } from '../../stores/remote.ts'
-import { useSettings } from '../../stores/settings.ts'
 import { useStudio } from '../../stores/studio.ts'
-import { useUndo } from '../../stores/undo.ts'
 import { fairnessOf } from './fairness.ts'
 import { itemsOf, type Item } from './items.ts'
-
-interface Choice {
-  readonly baseline?: string | undefined
-  readonly pins: readonly string[]
-}
 
 /** Everything that can be compared, of all projects. */
 function useItems() {
@@ -47,14 +40,11 @@ function useItems() {
 
 /** What is compared: one baseline and what is pinned beside it. Kept with the layout; every change can be undone. */
 export function useCompare() {
-  const { t } = useI18n()
-  const settings = useSettings()
-  const undo = useUndo()
-
+  const { now, set } = useChoice()
   const { fields, models, items } = useItems()
   const byId = computed(() => new Map(items.value.map((item) => [item.id, item])))
 
-  const choice = computed(() => settings.layout<Choice>('compare', { pins: [] }))
+  const choice = computed(now)
   const baseline = computed(() => byId.value.get(choice.value.baseline ?? ''))
   /** The baseline first. */
   const pinned = computed((): readonly Item[] => {
@@ -62,13 +52,6 @@ export function useCompare() {
     return baseline.value ? [baseline.value, ...others] : others
   })
   const isPinned = computed(() => new Set(pinned.value.map(({ id }) => id)))
-
-  function set(after: Choice): void {
-    const before = choice.value
-    const apply = (value: Choice) => settings.setLayout('compare', value)
-    apply(after)
-    undo.push({ what: t('compare.undo'), undo: () => apply(before), redo: () => apply(after) })
-  }
 
   function toggle(id: string): void {
     const { baseline: base, pins } = choice.value

@@ -149,6 +149,8 @@ export const studioCalls = {
 
   models: project,
   renameModel: project.extend({ model: ModelId, name: Title }),
+  /** Says where the file of a linked model is now; it must have the same bytes. */
+  locateModel: project.extend({ model: ModelId, path: Path }),
   /** Puts a model that no other and no run was made from in the bin. */
   deleteModel: project.extend({ model: ModelId }),
   /** A model in columns, one row per node. The process that answers keeps the model open for the next questions. */
@@ -184,6 +186,8 @@ export const studioCalls = {
   }),
   datasets: project,
   removeDataset: project.extend({ dataset: DatasetId }),
+  /** Says where linked data is now; its samples must be the same. */
+  locateDataset: project.extend({ dataset: DatasetId, path: Path }),
   catalog: project,
 
   /** Every method with its form, and every recipe that comes with Alambic; the same until the host ends. */
@@ -370,6 +374,8 @@ export const studioCalls = {
   selfTest: z.strictObject({ job: JobId, device: DeviceId }),
   settings: nothing,
   setSettings: z.strictObject({ change: SettingsChange }),
+  /** Chooses where everything is kept that no project owns, from the next start on. */
+  setDataFolder: z.strictObject({ path: Path }),
   system: nothing,
   /** A ZIP of versions, settings, the machine, and the logs of recent runs; no models, no data. */
   diagnostics: z.strictObject({ job: JobId }),
@@ -397,6 +403,7 @@ export interface StudioResults {
   cancelJob: { readonly found: boolean }
   models: readonly ModelInfo[]
   renameModel: ModelInfo
+  locateModel: ModelInfo
   deleteModel: Discarded
   modelSheet: ModelSheet
   modelNode: NodeFacts
@@ -409,6 +416,7 @@ export interface StudioResults {
   scanModel: SensitivityScan
   datasets: readonly DatasetInfo[]
   removeDataset: { readonly removed: boolean }
+  locateDataset: DatasetInfo
   catalog: Catalog
   methods: Methods
   recipes: readonly (RecipeFileInfo & { readonly project: ProjectId })[]
@@ -461,6 +469,7 @@ export interface StudioResults {
   selfTest: SelfTest
   settings: Settings
   setSettings: Settings
+  setDataFolder: { readonly dataFolder: string }
   system: SystemStatus
   diagnostics: Written
 }

@@ -64,7 +64,8 @@ export interface Device {
   readonly title: string
   readonly kind: 'cpu' | 'gpu' | 'npu'
   readonly available: boolean
-  /** Why it is not available, and what would make it so. */
+  /** Why it is not available, and what would make it so; the code is what a renderer translates. */
+  readonly code?: string
   readonly reason?: string
   readonly fix?: string
   readonly version?: string

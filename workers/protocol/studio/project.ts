@@ -21,8 +21,8 @@ export interface Project {
   readonly updated: string
   /** The sample that comes with Alambic. */
   readonly sample: boolean
-  /** What its models do, as far as it is known: `image classification`. */
-  readonly task?: string
+  /** What its models do, as far as it is known. */
+  readonly task?: 'imageClassification' | 'classification'
   /** The best accuracy of an unmodified model, measured. */
   readonly baseline?: { readonly accuracy: number; readonly error: number; readonly n: number; readonly model: ModelId }
   readonly bytes: number
