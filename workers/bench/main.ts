@@ -8,6 +8,7 @@ import { benchOptions } from './options.ts'
 import { benchmarkPackaged } from './packaged.ts'
 import { benchmarkPackagedDistillation } from './packaged-distil.ts'
 import { prune } from './prune.ts'
+import { benchmarkScale } from './scale.ts'
 import { benchmarkPruned } from './pruned.ts'
 import { benchmarkPacking } from './pack.ts'
 import { benchmarkQuantized } from './quantized.ts'
@@ -41,9 +42,11 @@ const topics: Readonly<Record<string, Topic>> = {
   distilled: benchmarkDistilled,
   memory: benchmarkMemory,
   studio: benchmarkStudio,
+  scale: benchmarkScale,
 }
 
-const given = benchOptions(process.argv.slice(2))
+// `--scale` reads like a switch to whoever looks for how costs grow.
+const given = benchOptions(process.argv.slice(2).map((word) => (word === '--scale' ? 'scale' : word)))
 const named = given.wanted.filter((word) => word in topics)
 const options = { ...given, wanted: given.wanted.filter((word) => !(word in topics)) }
 /** These take long, and therefore run only when they are named. */
