@@ -129,6 +129,7 @@ export class RunEntry {
       ...this.summary(),
       folder: this.folder,
       request: record.request,
+      ...(record.choice ? { choice: record.choice } : {}),
       yaml: stringify(record.recipe),
       plain: record.recipe,
       reports: record.steps.map(({ id, report, stage }) => ({ id, report, ...(stage ? { stage } : {}) })),

@@ -10,6 +10,7 @@ import {
 } from '../datasets/index.ts'
 import { DeviceId } from '../protocol/devices.ts'
 import type { Executor } from '../executors/executor.ts'
+import type { Choice } from '../protocol/files/record.ts'
 import { AlambicError } from '../protocol/errors.ts'
 import { assess } from '../measure/assess.ts'
 import { evaluate } from '../measure/accuracy.ts'
@@ -30,7 +31,7 @@ import { openModel, openWithFiles } from '../recipes/open.ts'
 import { openRecipe } from '../recipes/recipe.ts'
 import { zoo } from '../zoo/index.ts'
 import { compareCall, diffCall, embeddingCall, onDisk, picturesCall, predictionsCall, splitOf } from './compare.ts'
-import { deviceOf, type DeviceRequest } from './devices.ts'
+import { placeOf, type DeviceRequest } from './devices.ts'
 import { doctor, engineReports } from './doctor.ts'
 import { addEngineCall } from './add-engine.ts'
 import { adding } from './adding.ts'
@@ -58,6 +59,8 @@ export interface CallEnvironment {
   readonly leaving: () => 'paused' | 'interrupted' | undefined
   /** Loads the native engine of the request's device; only when a call computes. */
   readonly executor: () => Promise<Executor>
+  /** How the device was chosen, where that was left open. */
+  readonly choice?: Choice
 }
 
 type Request<Name extends CallName> = z.output<(typeof calls)[Name]>
@@ -67,8 +70,8 @@ type Handlers = {
 
 /** What a worker does for each call of the protocol. */
 const handlers: Handlers = {
-  run: async (request, { executor, listener, stopping, leaving }) =>
-    runRecipe(request, { executor: await executor(), listener, stopping, leaving }),
+  run: async (request, { executor, ...environment }) =>
+    runRecipe(request, { ...environment, executor: await executor() }),
   evaluate: evaluateCall,
   measure: async ({ model, batch, runs, threads }, environment) =>
     asReport(
@@ -177,8 +180,9 @@ export async function answer(name: CallName, request: unknown, environment: Work
   if (!('device' in schema.shape || 'folder' in schema.shape)) {
     return handler(checked.data, { ...environment, executor: () => environment.executor('cpu') })
   }
-  const device = await deviceOf(checked.data as DeviceRequest)
-  return handler({ ...checked.data, device }, { ...environment, executor: () => environment.executor(device) })
+  const { device, choice } = await placeOf(checked.data as DeviceRequest)
+  const executor = () => environment.executor(device)
+  return handler({ ...checked.data, device }, { ...environment, executor, ...(choice ? { choice } : {}) })
 }
 
 async function evaluateCall(request: Request<'evaluate'>, { executor }: CallEnvironment): Promise<Report> {

@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Worker } from '../../electron/host/worker.ts'
 import { unavailable } from '../executors/engines.ts'
-import type { DeviceChoice } from '../protocol/devices.ts'
+import { DeviceId, type DeviceChoice } from '../protocol/devices.ts'
 import type { Report } from '../protocol/worker.ts'
+import { chooseAmong, measuredSteps } from './choose.ts'
 import { deviceOf } from './devices.ts'
 import { remember } from './remembered.ts'
 import { graphics } from '../testing/conformance/engine.ts'
@@ -87,6 +88,16 @@ describe('a run on a graphics processor', () => {
   })
 })
 
+describe('a search for a recipe', () => {
+  test('keeps its device when its folder is resumed', async () => {
+    const folder = join(root, 'search')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'search.json'), JSON.stringify({ request: { device: 'webgpu' } }))
+    expect(await deviceOf({ folder })).toBe('webgpu')
+    expect(await deviceOf({ folder, device: 'auto' })).toBe('webgpu')
+  })
+})
+
 describe('auto', () => {
   const said = (samplesPerSecond: number, ok = true): Report => ({ ok, samplesPerSecond })
 
@@ -100,5 +111,33 @@ describe('auto', () => {
     await remember('webgpu', said(50))
     expect(await deviceOf({ device: 'auto' })).toBe('cpu')
     expect(await deviceOf({ device: 'webgpu' })).toBe('webgpu')
+  })
+
+  test('says in the record of a run how it came to its device', async () => {
+    await remember('cpu', said(100))
+    for (const other of DeviceId.options.filter((device) => device !== 'cpu')) await remember(other, said(1, false))
+    await run('left open', { device: 'auto' })
+    expect(record('left open')).toMatchObject({
+      state: 'succeeded',
+      request: { device: 'cpu' },
+      choice: { asked: 'auto', device: 'cpu', measured: [] },
+    })
+  })
+
+  test('takes the training step of the run itself, and remembers what it took', async () => {
+    const recipe = { alambic: 1, name: 'test', steps: [{ step: 'train', batch: 8 }] }
+    const request = { recipe, set: {}, model: 'lenet-300-100@0.1', seed: 1 }
+    const right = ['cpu', 'cpu'] as const
+    const first = await chooseAmong(right, request)
+    expect(first.device).toBe('cpu')
+    expect(first.measured[0]?.stepMs).toBeGreaterThan(0)
+    expect((await measuredSteps())[first.step as string]?.cpu).toBe(first.measured[0]?.stepMs)
+    // What is remembered is not measured again.
+    const began = performance.now()
+    expect((await chooseAmong(right, request)).measured).toEqual(first.measured)
+    expect(performance.now() - began).toBeLessThan(3000)
+    // Another batch is another step.
+    const other = { ...request, set: { 'steps.0.batch': 4 } }
+    expect((await chooseAmong(right, other)).step).not.toBe(first.step)
   })
 })

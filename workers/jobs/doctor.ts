@@ -4,6 +4,7 @@ import { engines, unavailable } from '../executors/engines.ts'
 import { DeviceId, deviceTitles } from '../protocol/devices.ts'
 import type { Report } from '../protocol/worker.ts'
 import { cpuFlags, int8Ability } from '../measure/cpu.ts'
+import { measuredSteps } from './choose.ts'
 import { probe, remembered } from './remembered.ts'
 
 /** What this machine can do, and whether its engines really compute here: each is asked in a process of its own. */
@@ -21,6 +22,8 @@ export async function doctor(): Promise<Report> {
     memory: { total: totalmem(), free: freemem() },
     disk: disk ? { free: disk.bavail * disk.bsize } : undefined,
     engines: await engineReports(),
+    // What `auto` chose by, of the steps that were trained here.
+    steps: await measuredSteps(),
   }
 }
 

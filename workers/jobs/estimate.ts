@@ -6,27 +6,16 @@ import { latencyOf } from '../measure/latency.ts'
 import type { RecipeEstimate, StepEstimate } from '../protocol/studio.ts'
 import type { EstimateRequest, ObservedSpeed, Report } from '../protocol/worker.ts'
 import { activationBytes, countsOf, foresee, weightBytes, type Expected } from '../recipes/estimate.ts'
-import { removeFinalSoftmax } from '../passes/index.ts'
-import { partSize } from '../recipes/fit.ts'
+import { labelledStep, type StepShape } from '../recipes/labelled-step.ts'
 import { trainingMemory } from '../recipes/memory.ts'
-import { crossEntropy } from '../train/losses.ts'
-import { optimizer, type OptimizerId } from '../train/optimizers.ts'
-import { prepare } from '../train/prepare.ts'
-import { trainingSource } from '../train/source.ts'
-import { buildStep } from '../train/step.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import { openRecipe, type Recipe } from '../recipes/recipe.ts'
 
 type Request = z.output<typeof EstimateRequest>
 
 /** What a step that trains can be told, as far as its time and memory depend on it. */
-interface Training {
+interface Training extends StepShape {
   readonly epochs?: number
-  readonly batch?: number
-  readonly accumulate?: number
-  readonly recompute?: boolean
-  readonly optimizer?: OptimizerId
-  readonly momentum?: number
   readonly validation?: number
   readonly sparseEpochs?: number
   readonly rounds?: number
@@ -38,7 +27,7 @@ interface Training {
 }
 
 /** Passes over the training set, by the id of the step. Steps that are not here do not train. */
-const passes: Readonly<Record<string, (options: Training) => number>> = {
+export const passes: Readonly<Record<string, (options: Training) => number>> = {
   train: ({ epochs = 0 }) => epochs,
   finetune: ({ epochs = 0 }) => epochs,
   distil: ({ epochs = 0, strategy, generations = 1 }) => epochs * (strategy === 'born-again' ? generations : 1),
@@ -146,16 +135,8 @@ function memoryOf({ model }: Expected, id: string, options: Training): number | 
 
 /** The peak of a training step with labels, from its graph; undefined where it cannot be built before other steps ran. */
 function predicted({ graph }: Model, options: Training): number | undefined {
-  const { batch = 128, accumulate = 1, recompute = false, optimizer: id = 'adam', momentum = 0 } = options
   try {
-    const net = removeFinalSoftmax(trainingSource(graph).graph).graph
-    const step = buildStep(prepare(net, { batch: partSize({ batch, accumulate }) }), {
-      losses: [crossEntropy()],
-      optimizer: optimizer(id, { momentum }),
-      accumulate,
-      recompute,
-    })
-    return trainingMemory(step).bytes
+    return trainingMemory(labelledStep(graph, options)).bytes
   } catch {
     return undefined
   }

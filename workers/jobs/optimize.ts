@@ -1,12 +1,13 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
-import { replaceFile } from '../protocol/files/durable.ts'
+import { replaceFile, replaceJson } from '../protocol/files/durable.ts'
 import type { OptimizeRequest, Report } from '../protocol/worker.ts'
 import { openDataset } from '../datasets/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { openForRecipe } from '../recipes/open.ts'
 import { scoreOf, Search, VALIDATION, type Trial } from '../recipes/optimize/search.ts'
+import { SEARCH_FILE } from './devices.ts'
 import { runRecipe, type RunEnvironment } from './run.ts'
 import { trialsOf } from './trials.ts'
 
@@ -23,6 +24,7 @@ export async function optimizeCall(request: Request, environment: RunEnvironment
   const { folder, seed, threads, limit } = request
   const data = await openDataset(request.data, { validation: VALIDATION, seed, limit })
   await mkdir(folder, { recursive: true })
+  await replaceJson(join(folder, SEARCH_FILE), { request })
   const model = await openForRecipe(request.model, seed)
   const runner = trialsOf(runRecipe, request, environment)
   const began = performance.now()

@@ -1,5 +1,5 @@
 /**
- * A process that looks at one device and ends: `probe.ts <device> look|test`. Drivers may crash or hang, and a report
+ * A process that looks at one device and ends: `probe.ts <device> look|test|step [what]`. Drivers may crash or hang, and a report
  * of that is all that is left of it.
  */
 import { loadEngine } from '../executors/engines.ts'
@@ -8,9 +8,12 @@ import { Emitter } from '../ops/emit.ts'
 import { DeviceId } from '../protocol/devices.ts'
 import { asAlambicError } from '../protocol/errors.ts'
 import type { Outcome, Report } from '../protocol/worker.ts'
-import { selfTest } from './self-test.ts'
+import { labelledStep } from '../recipes/labelled-step.ts'
+import { openForRecipe } from '../recipes/open.ts'
+import type { StepTest } from './remembered.ts'
+import { selfTest, speed } from './self-test.ts'
 
-const [device = '', task] = process.argv.slice(2)
+const [device = '', task, detail = ''] = process.argv.slice(2)
 
 /** Loads the engine and checks one product by hand: 2×3 + 4 = 10. */
 async function look(): Promise<Report> {
@@ -28,11 +31,24 @@ async function look(): Promise<Report> {
   return { executor: engine.id, runtime: engine.runtime, milliseconds }
 }
 
+const engine = () => loadEngine(DeviceId.parse(device))
+
+const tasks = {
+  look,
+  test: async () => selfTest(await engine()),
+  /** Takes a run's own training step for some time: what `auto` chooses by. */
+  step: async () => {
+    const { model, seed, shape, budget } = JSON.parse(detail) as StepTest
+    const step = labelledStep((await openForRecipe(model, seed)).graph, shape)
+    return { ...(await speed(await engine(), step, budget)) }
+  },
+}
+
 async function report(): Promise<Outcome> {
   try {
     return {
       ok: true,
-      report: task === 'test' ? await selfTest(await loadEngine(DeviceId.parse(device))) : await look(),
+      report: await (tasks[task as keyof typeof tasks] ?? look)(),
     }
   } catch (thrown) {
     const { code, message, subject, expected, found, fix } = asAlambicError(thrown)

@@ -7,15 +7,27 @@ import { DeviceId } from '../protocol/devices.ts'
 import { replaceJson } from '../protocol/files/durable.ts'
 import { alambicHome } from '../protocol/files/home.ts'
 import type { Outcome, Report } from '../protocol/worker.ts'
+import type { StepShape } from '../recipes/labelled-step.ts'
 
 /** How long a device may take to answer at all, and to be measured, in milliseconds. */
 const LOOK = 20_000
 const TEST = 90_000
 
+/** A run's own training step, and for how many milliseconds it is taken. */
+export interface StepTest {
+  readonly model: string
+  readonly seed: number
+  readonly shape: StepShape
+  readonly budget: number
+}
+
 /** Asks a device in a process of its own. What crashes or hangs there is an answer too. */
-export function probe(device: DeviceId, task: 'look' | 'test'): Promise<Outcome> {
+export function probe(device: DeviceId, task: 'look' | 'test'): Promise<Outcome>
+export function probe(device: DeviceId, task: 'step', detail: StepTest): Promise<Outcome>
+export function probe(device: DeviceId, task: 'look' | 'test' | 'step', detail?: StepTest): Promise<Outcome> {
+  const words = detail === undefined ? [] : [JSON.stringify(detail)]
   return new Promise((resolve) => {
-    const child = fork(join(import.meta.dirname, 'probe.ts'), [device, task], {
+    const child = fork(join(import.meta.dirname, 'probe.ts'), [device, task, ...words], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       execArgv: ['--disable-warning=ExperimentalWarning'],
     })
@@ -45,7 +57,8 @@ interface Measured {
 }
 
 const file = (): string => join(alambicHome(), 'devices.json')
-const machine = (): string => `${process.platform} ${process.arch}, ${cpus()[0]?.model ?? 'unknown'} × ${cpus().length}`
+export const machine = (): string =>
+  `${process.platform} ${process.arch}, ${cpus()[0]?.model ?? 'unknown'} × ${cpus().length}`
 
 /** The self-tests that were made on this machine; none where it has changed since. */
 export async function remembered(): Promise<Measured['tests']> {
@@ -76,14 +89,20 @@ export async function remember(device: DeviceId, report: Report): Promise<void> 
  * those that are missing are made now.
  */
 export async function fastest(): Promise<DeviceId> {
+  const speeds = await rightOnes()
+  return speeds.toSorted((a, b) => b.speed - a.speed)[0]?.device ?? 'cpu'
+}
+
+/** The devices whose self-test gave right results, with the samples per second that it took. */
+export async function rightOnes(): Promise<readonly { readonly device: DeviceId; readonly speed: number }[]> {
   const known = await remembered()
-  const speeds: { device: DeviceId; speed: number }[] = []
+  const found: { device: DeviceId; speed: number }[] = []
   for (const device of DeviceId.options) {
     if (!engines[device] || unavailable(device)) continue
     const report = known[device] ?? (await measuredNow(device))
-    if (report?.['ok'] === true) speeds.push({ device, speed: Number(report['samplesPerSecond']) })
+    if (report?.['ok'] === true) found.push({ device, speed: Number(report['samplesPerSecond']) })
   }
-  return speeds.toSorted((a, b) => b.speed - a.speed)[0]?.device ?? 'cpu'
+  return found
 }
 
 async function measuredNow(device: DeviceId): Promise<Report | undefined> {

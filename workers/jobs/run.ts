@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { asAlambicError } from '../protocol/errors.ts'
-import { isFinished, type RunRecord } from '../protocol/files/record.ts'
+import { isFinished, type Choice, type RunRecord } from '../protocol/files/record.ts'
 import type { RunRequest, Report, RunState } from '../protocol/worker.ts'
 import type { Dataset } from '../datasets/index.ts'
 import type { Executor } from '../executors/executor.ts'
@@ -30,6 +30,8 @@ export interface RunEnvironment {
   readonly stopping: () => boolean
   /** How the run shall stand when it is left unfinished; undefined when stopping means to keep the best. */
   readonly leaving: () => 'paused' | 'interrupted' | undefined
+  /** How the device was chosen, where that was left open. */
+  readonly choice?: Choice
 }
 
 /**
@@ -37,7 +39,7 @@ export interface RunEnvironment {
  * its last checkpoint. Whatever happens, `run.json` says how it ended.
  */
 export async function runRecipe(given: Request, environment: RunEnvironment): Promise<Report> {
-  const { folder, record, recipe } = given.resume ? await reopen(given) : await begin(given)
+  const { folder, record, recipe } = given.resume ? await reopen(given, environment) : await begin(given, environment)
   const run = new Run(folder, record, recipe, environment)
   try {
     return await run.go()
@@ -49,7 +51,13 @@ export async function runRecipe(given: Request, environment: RunEnvironment): Pr
   }
 }
 
-async function begin(request: Request): Promise<{ folder: RunFolder; record: RunRecord; recipe: Recipe }> {
+interface Begun {
+  readonly folder: RunFolder
+  readonly record: RunRecord
+  readonly recipe: Recipe
+}
+
+async function begin(request: Request, { choice }: RunEnvironment): Promise<Begun> {
   const recipe = await openRecipe(request.recipe, request.set)
   const now = new Date().toISOString()
   const record: RunRecord = {
@@ -59,16 +67,18 @@ async function begin(request: Request): Promise<{ folder: RunFolder; record: Run
     created: now,
     updated: now,
     request: { ...request, recipe: recipe.name },
+    ...(choice ? { choice } : {}),
     recipe: recipe.plain,
     steps: [],
   }
   return { folder: await RunFolder.create(request.folder, record), record, recipe }
 }
 
-async function reopen(request: Request): Promise<{ folder: RunFolder; record: RunRecord; recipe: Recipe }> {
+async function reopen(request: Request, { choice }: RunEnvironment): Promise<Begun> {
   const { folder, record: found } = await RunFolder.open(request.folder)
   // `auto` becomes the device that was chosen, which is the run's from now on.
-  const record = { ...found, request: { ...found.request, device: request.device } }
+  const asked = { ...found.request, device: request.device }
+  const record = { ...found, ...(choice ? { choice } : {}), request: asked }
   return { folder, record, recipe: checkRecipe(record.recipe) }
 }
 

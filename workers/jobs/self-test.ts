@@ -2,7 +2,7 @@ import type { Executor, Program } from '../executors/executor.ts'
 import { referenceExecutor } from '../executors/reference/index.ts'
 import { gaussian, mulberry32 } from '../graph/random.ts'
 import { arrayOf, sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
-import { staticShape } from '../graph/types.ts'
+import { asTensor, staticShape } from '../graph/types.ts'
 import type { Report } from '../protocol/worker.ts'
 import { crossEntropy } from '../train/losses.ts'
 import { optimizer } from '../train/optimizers.ts'
@@ -27,7 +27,7 @@ const BATCH = 32
 export async function selfTest(executor: Executor): Promise<Report> {
   const started = performance.now()
   const maxError = await compare(executor)
-  const { steps, stepMs } = await speed(executor)
+  const { steps, stepMs } = await speed(executor, stepOf(NET, BATCH), MEASURE)
   const ok = maxError <= TOLERANCE
   return {
     device: executor.id,
@@ -52,33 +52,39 @@ const stepOf = (id: ZooId, batch: number): StepGraph =>
     optimizer: optimizer('sgd', { momentum: 0.9 }),
   })
 
-/** Noise for the images, all classes in turn for the labels. */
+/** Noise for the samples, classes in turn for the labels, dropouts that keep everything. */
 function feedsOf(step: StepGraph): Record<string, Tensor> {
   const random = mulberry32(1)
-  return Object.fromEntries(
-    step.batch.map(({ name, type }): [string, Tensor] => {
-      const dims = staticShape(type) ?? []
-      const length = sizeOf(dims)
-      if (dims.length > 1) {
+  const masks = step.masks.map(({ input, dims }): [string, Tensor] => {
+    return [input, tensorOf('u8', dims, new Uint8Array(sizeOf(dims)).fill(1))]
+  })
+  return {
+    ...Object.fromEntries(masks),
+    ...Object.fromEntries(
+      step.batch.map(({ name, type }): [string, Tensor] => {
+        const dims = staticShape(type) ?? []
+        const length = sizeOf(dims)
+        if (asTensor(type)?.dtype !== 'i64') {
+          return [
+            name,
+            tensorOf(
+              'f32',
+              dims,
+              Float32Array.from({ length }, () => gaussian(random)),
+            ),
+          ]
+        }
         return [
           name,
           tensorOf(
-            'f32',
+            'i64',
             dims,
-            Float32Array.from({ length }, () => gaussian(random)),
+            BigInt64Array.from({ length }, (_, i) => BigInt(i % 10)),
           ),
         ]
-      }
-      return [
-        name,
-        tensorOf(
-          'i64',
-          dims,
-          BigInt64Array.from({ length }, (_, i) => BigInt(i % 10)),
-        ),
-      ]
-    }),
-  )
+      }),
+    ),
+  }
 }
 
 async function opened(executor: Executor, step: StepGraph): Promise<Program> {
@@ -111,16 +117,20 @@ function difference(a: Tensor, b: Tensor): number {
   return norm(x.map((v, i) => v - (y[i] as number))) / Math.max(1e-8, norm(y))
 }
 
-/** The median time of a step, after one that allocates and compiles. */
-async function speed(executor: Executor): Promise<{ steps: number; stepMs: number }> {
-  const step = stepOf(NET, BATCH)
+export interface Speed {
+  readonly steps: number
+  readonly stepMs: number
+}
+
+/** The median time of a step, after one that allocates and compiles; `budget` in milliseconds. */
+export async function speed(executor: Executor, step: StepGraph, budget: number): Promise<Speed> {
   const program = await opened(executor, step)
   try {
     const feeds = { ...feedsOf(step), ...step.hyper(1, 1e-4) }
     await program.run(feeds)
     const times: number[] = []
     const began = performance.now()
-    while (times.length === 0 || (performance.now() - began < MEASURE && times.length < MOST_STEPS)) {
+    while (times.length === 0 || (performance.now() - began < budget && times.length < MOST_STEPS)) {
       const started = performance.now()
       const { [METRICS]: metrics } = await program.run(feeds)
       // Waits until the device is done: what a run reads is what it waits for.

@@ -215,6 +215,9 @@ export const runs = {
     folder: 'Folder',
     copy: 'Copy',
     device: 'Device',
+    chosen: "Chosen by the run's own training step: {times}",
+    chosenOnly: 'Chosen automatically: the only engine here whose results are right.',
+    stepTime: '{device} {ms} ms',
   },
   checkpoints: {
     empty: 'No checkpoint yet. One is written every minute, at the end of each stage, and when you pause.',

@@ -215,6 +215,9 @@ export const runs: Phrases<typeof english> = {
     folder: '文件夹',
     copy: '复制',
     device: '设备',
+    chosen: '按本次运行自身的训练步选定：{times}',
+    chosenOnly: '自动选定：本机唯一结果正确的引擎。',
+    stepTime: '{device} {ms} 毫秒',
   },
   checkpoints: {
     empty: '还没有检查点。每分钟、每个阶段结束时以及暂停时都会写入。',

@@ -1,7 +1,18 @@
 import { z } from 'zod'
+import { DeviceId } from '../devices.ts'
 import { RunState } from '../worker.ts'
 
 const Plain = z.record(z.string(), z.unknown())
+
+/** How `auto` came to a run's device: what its own training step took on each engine; nothing where there was no choice. */
+export const Choice = z.object({
+  asked: z.literal('auto'),
+  device: DeviceId,
+  /** Hash of the training step's graph. */
+  step: z.string().optional(),
+  measured: z.array(z.object({ device: DeviceId, stepMs: z.number() })).readonly(),
+})
+export type Choice = Readonly<z.output<typeof Choice>>
 
 /**
  * What `run.json` of a run's folder says: the request, how the run stands, and what each finished step made. While a
@@ -15,6 +26,8 @@ export const RunRecord = z.object({
   updated: z.string(),
   /** The request as it was given. */
   request: Plain,
+  /** How its device was chosen, where that was left open. */
+  choice: Choice.optional(),
   /** The recipe as a plain value, defaults written out. */
   recipe: Plain,
   /** Finished steps: their model files (relative), reports, what else they made (files, relative), and what it costs. */

@@ -1,3 +1,4 @@
+import type { Choice } from '../files/record.ts'
 import type { ExitReason, Progress, Report, RunState, WireError } from '../worker.ts'
 import type { CheckpointId, ModelId, ProjectId, RunKey } from './names.ts'
 
@@ -69,6 +70,8 @@ export interface RunDetail extends RunSummary {
   readonly folder: string
   /** Everything that the run was asked with, defaults written out. */
   readonly request: Report
+  /** How its device was chosen, where that was left open. */
+  readonly choice?: Choice
   /** The recipe as YAML, and as a plain value. */
   readonly yaml: string
   readonly plain: Report
