@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { arrayOf, f32, tensorOf } from '../graph/tensor.ts'
-import { ParameterVectors } from './layout.ts'
+import { Layout, ParameterVectors } from './layout.ts'
 
 const LARGE = 2 ** 16
 
@@ -37,4 +37,11 @@ test('a model of large parameters only begins with one of them', () => {
   expect(parameters.unpack({ 'state.ema': tensorOf('f32', [LARGE], new Float32Array(LARGE)) }, 'ema').has('w')).toBe(
     true,
   )
+})
+
+test('a tensor that is alone keeps its shape in the vector', () => {
+  const alone = new Map([['w', tensorOf('f32', [2, 3], Float32Array.from([1, 2, 3, 4, 5, 6]))]])
+  const packed = new Layout(alone).pack(alone)
+  expect(packed.dims).toEqual([2, 3])
+  expect(new Layout(alone).unpack(packed)).toEqual(alone)
 })

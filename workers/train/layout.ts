@@ -36,7 +36,7 @@ export class Layout {
   /** The vector of these tensors: the memory of a single one itself, for it may be most of the model. */
   pack(tensors: ReadonlyMap<string, Tensor>): Tensor {
     const [first, ...others] = this.slots
-    if (first && others.length === 0) return tensorOf('f32', [this.size], floats(tensors, first.name))
+    if (first && others.length === 0) return tensorOf('f32', this.dims, floats(tensors, first.name))
     const flat = new Float32Array(this.size)
     for (const { name, offset } of this.slots) flat.set(floats(tensors, name), offset)
     return tensorOf('f32', this.dims, flat)
