@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { chineseMethodReasons } from './method-reasons.ts'
+import { chineseProblems } from './problem-reasons.ts'
 import { chineseReasons, explain, explainUse } from './reasons.ts'
 
 const root = join(import.meta.dirname, '../../workers')
@@ -61,6 +63,32 @@ test('problems of steps and uses of axes are said whole', () => {
   expect(explain('its weight is shared by 3 readers', 'zh-CN')).toBe('它的权重被 3 个节点共用')
 })
 
+test('what is wrong with recipes is there in Chinese', () => {
+  const why = [...readFileSync(join(root, 'recipes/order.ts'), 'utf8').matchAll(/why: '(.*)'/g)].map(
+    ([, text]) => text ?? '',
+  )
+  expect(why.length).toBeGreaterThan(6)
+  expect(why.filter((text) => explain(text, 'zh-CN') === text)).toEqual([])
+  const { error } = z
+    .strictObject({ epochs: z.number().min(0), lr: z.number().positive(), mode: z.enum(['a', 'b']) })
+    .safeParse({
+      epochs: -1,
+      lr: 'x',
+      mode: 'c',
+      more: 1,
+    })
+  const said = (error?.issues ?? []).map(({ message }) => explain(message, 'zh-CN'))
+  expect(said).toEqual([
+    '太小：数值应 >=0',
+    '输入无效：应为 number，实为 string',
+    '选项无效：应为 "a"|"b" 之一',
+    '不认识的键："more"',
+  ])
+  expect(explain('after step 1: weights are integers by then: do it while they are float', 'zh-CN')).toBe(
+    '在第 1 步之后：那时权重已是整数：请在浮点时做',
+  )
+})
+
 test('nodes, values and operators keep their names', () => {
   expect(explain('node "add1" (Add): Add combines them element by element', 'zh-CN')).toBe(
     '节点“add1”(Add)：Add 将它们逐元素合并',
@@ -84,6 +112,6 @@ test('nodes, values and operators keep their names', () => {
 
 test('a translation asks for what the sentence has', () => {
   const names = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()
-  for (const [english, chinese] of Object.entries({ ...chineseReasons, ...chineseMethodReasons }))
+  for (const [english, chinese] of Object.entries({ ...chineseReasons, ...chineseMethodReasons, ...chineseProblems }))
     expect(names(chinese)).toEqual(names(english))
 })

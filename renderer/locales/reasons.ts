@@ -1,5 +1,6 @@
 import type { Language } from './index.ts'
 import { chineseMethodReasons } from './method-reasons.ts'
+import { chineseProblems } from './problem-reasons.ts'
 
 /*
  * Why channels go together and why some stay whole is said by the rules of operators (`workers/ops/coupling`), in
@@ -153,7 +154,7 @@ export const chineseReasons: Readonly<Record<string, string>> = {
 }
 
 const catalogs: Readonly<Partial<Record<Language, Readonly<Record<string, string>>>>> = {
-  'zh-CN': { ...chineseMethodReasons, ...chineseReasons },
+  'zh-CN': { ...chineseProblems, ...chineseMethodReasons, ...chineseReasons },
 }
 
 interface Pattern {
