@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import { i18n } from '../locales/index.ts'
 import { AlambicError, asAlambicError } from '../../workers/protocol/errors.ts'
 import { read } from '../views/recipe/text.ts'
+import { keepDraft, takeDraft } from './draft.ts'
 import { useHost } from './host.ts'
 import { useUndo } from './undo.ts'
 
@@ -22,6 +23,8 @@ export const useRecipe = defineStore('recipe', () => {
   const hash = ref('')
   const state = ref<'loading' | 'saved' | 'changed' | 'saving'>('loading')
   const error = shallowRef<AlambicError>()
+  /** What is on its way to the file. */
+  let sending: string | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const content = computed(() => read(text.value))
@@ -38,6 +41,11 @@ export const useRecipe = defineStore('recipe', () => {
       text.value = found.yaml
       hash.value = found.hash
       state.value = 'saved'
+      const draft = takeDraft(ofProject, name)
+      if (!draft || draft.text === found.yaml) return
+      // Made from what the file was: where that has changed since, writing it is refused, in words.
+      if (draft.sent !== found.yaml) hash.value = draft.hash
+      edit(draft.text, i18n.global.t('recipe.draft'))
     } catch (thrown) {
       error.value = asAlambicError(thrown)
     }
@@ -68,16 +76,20 @@ export const useRecipe = defineStore('recipe', () => {
     clearTimeout(timer)
     const [yaml, ofProject, name] = [text.value, project.value, file.value]
     state.value = 'saving'
+    sending = yaml
     try {
       const saved = await host.call('saveRecipe', { project: ofProject, name, file: name, yaml, hash: hash.value })
       if (project.value !== ofProject || file.value !== name) return
       hash.value = saved.hash
+      takeDraft(ofProject, name)
       error.value = undefined
       state.value = text.value === yaml ? 'saved' : 'changed'
       if (text.value !== yaml) await save()
     } catch (thrown) {
       error.value = asAlambicError(thrown)
       state.value = 'changed'
+    } finally {
+      if (sending === yaml) sending = undefined
     }
   }
 
@@ -87,8 +99,16 @@ export const useRecipe = defineStore('recipe', () => {
     await save()
   }
 
-  // A window that goes or is put aside leaves nothing unwritten: there may be no quiet any more.
-  const leave = () => void flush()
+  /** A window that goes or is put aside leaves nothing unwritten: there may be no quiet any more, nor time to write. */
+  function leave(): void {
+    if (state.value === 'changed' || state.value === 'saving')
+      keepDraft(project.value, file.value, {
+        text: text.value,
+        hash: hash.value,
+        ...(sending === undefined ? {} : { sent: sending }),
+      })
+    void flush()
+  }
   window.addEventListener('pagehide', leave)
   document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && leave())
 

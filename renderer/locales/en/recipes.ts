@@ -200,6 +200,7 @@ export const recipes = {
     sweepRuns: '{n} run: | {n} runs:',
     sweepStart: 'Start {n} run | Start {n} runs',
     edited: 'Recipe: {what}',
+    draft: 'what was not saved when the window went',
     editAdd: '“{step}” added',
     editRemove: '“{step}” removed',
     editDuplicate: '“{step}” duplicated',

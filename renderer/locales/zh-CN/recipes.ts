@@ -197,6 +197,7 @@ export const recipes: Phrases<typeof english> = {
     sweepRuns: '{n} 次运行：',
     sweepStart: '开始 {n} 次运行',
     edited: '配方：{what}',
+    draft: '窗口关闭时未保存的内容',
     editAdd: '添加“{step}”',
     editRemove: '移除“{step}”',
     editDuplicate: '复制“{step}”',
