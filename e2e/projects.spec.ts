@@ -76,6 +76,7 @@ test('a run on the dropped model goes from its form to its end', async ({ page }
   }
   await choose('Data set', /^\s*MNIST/)
   await choose('Recipe', /A quick training/)
+  await choose('Computes on', /The fastest here/)
   await form.getByLabel('Name (optional)').fill('A quick one')
   await form.getByLabel(/Use only so many/).fill('1280')
   await form.getByLabel('Seed').focus()
@@ -87,6 +88,8 @@ test('a run on the dropped model goes from its form to its end', async ({ page }
   await expect(page.getByText(/accuracy, 10,000 test samples/)).toBeVisible()
   await expect(page.getByText('1 run going')).toBeHidden()
   await picture(page, 'run-succeeded')
+  await page.getByRole('tab', { name: 'Config' }).click()
+  await expect(page.getByText(/^Chosen (automatically|by the run)/)).toBeVisible()
   await page.getByRole('link', { name: '<b>Mine</b>' }).first().click()
   await expect(page.getByRole('row', { name: /made by/ })).toBeVisible()
 })
