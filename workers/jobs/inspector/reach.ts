@@ -181,4 +181,5 @@ const judges: Readonly<Record<string, (subject: Subject) => Verdict>> = {
   train: byGradients,
   finetune: byGradients,
   distil: byGradients,
+  optimize: byWeights,
 }
