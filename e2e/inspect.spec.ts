@@ -6,10 +6,18 @@ import type { Page } from '@playwright/test'
 import { looks, setLook, violations } from './axe.ts'
 import { INTERACTION, OPENED } from './limits.ts'
 import { drop } from './files.ts'
+import { packagedModels } from '../workers/testing/assets.ts'
 import { expect, picture, startStudio, test, watchConsole, type Studio } from './studio.ts'
 
-/** The inspector on a convolutional network, a transformer of 2,000 nodes and a tangle of 10,000. */
+/**
+ * The inspector on convolutional networks, one of which finds the direction of text and comes in somebody's package, on a
+ * transformer of 2,000 nodes and on a tangle of 10,000.
+ */
 test.describe.configure({ mode: 'default' })
+
+const PUBLISHED = 'ch_ppocr_mobile_v2.0_cls_infer'
+const packages = packagedModels()
+const published = packages && join(packages, 'rapidocr_onnxruntime', 'models', `${PUBLISHED}.onnx`)
 
 let studio: Studio
 let folder: string
@@ -22,12 +30,11 @@ test.beforeAll(async ({ browser }) => {
   const page = await browser.newPage()
   await page.goto(studio.address)
   await page.getByText('No project yet').waitFor()
-  await drop(
-    page,
-    ['convolutional', 'lenet', 'transformer', 'tangle'].map((name) => join(folder, `${name}.onnx`)),
-  )
+  const models = ['convolutional', 'lenet', 'transformer', 'tangle'].map((name) => join(folder, `${name}.onnx`))
+  if (published) models.push(published)
+  await drop(page, models)
   const sheet = page.getByRole('dialog')
-  await sheet.getByRole('button', { name: 'Add 4' }).click()
+  await sheet.getByRole('button', { name: `Add ${models.length}` }).click()
   await sheet.getByRole('button', { name: 'Open the project' }).click()
   await expect(page.getByRole('row', { name: /tangle/ })).toBeVisible()
   await page.close()
@@ -140,6 +147,18 @@ test('every overlay has a legend, and badges beside its colours', async ({ page 
     await picture(page, `inspect-overlay-${overlay}`)
     expect(Buffer.compare(await graph(page).screenshot(), plain)).not.toBe(0)
   }
+})
+
+test('a network out of another package opens, in every colour', async ({ page }) => {
+  test.skip(published === undefined, 'the models of other packages are not on this machine')
+  await open(page, PUBLISHED)
+  await expect(page.getByText('566 nodes').first()).toBeVisible()
+  for (const overlay of ['size', 'macs', 'sensitivity', 'bits', 'groups']) {
+    await page.getByRole('combobox', { name: 'Colour' }).selectOption(overlay)
+    await expect(page.locator('.legend li').first()).toBeVisible({ timeout: 30_000 })
+    expect(await inked(page)).toBeGreaterThan(10)
+  }
+  await picture(page, 'inspect-published')
 })
 
 test('every method says what it can do, and a coupling group why its channels go together', async ({ page }) => {
