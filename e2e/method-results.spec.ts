@@ -59,7 +59,10 @@ test.afterAll(async () => {
 
 async function openRun(page: Page): Promise<void> {
   await goTo(page, studio, 'runs')
-  await page.getByRole('table').getByRole('link', { name: /Five steps/ }).click()
+  await page
+    .getByRole('table')
+    .getByRole('link', { name: /Five steps/ })
+    .click()
   await page.getByRole('tab', { name: 'Results' }).click()
 }
 
@@ -191,7 +194,10 @@ test('all of it is accessible, light in English and dark in Chinese', async ({ p
     await goTo(page, studio, 'settings')
     await setLook(page, look)
     await page.evaluate(() => (window.location.hash = '#/runs'))
-    await page.getByRole('table').getByRole('link', { name: /Five steps/ }).click()
+    await page
+      .getByRole('table')
+      .getByRole('link', { name: /Five steps/ })
+      .click()
     await page.locator('#run-panel-results').click()
     await page.locator('.samples canvas').first().waitFor()
     await picture(page, `results-${look.join('-')}`)
