@@ -31,6 +31,14 @@ export function trainAndPrune(home: string, { net, samples, epochs, ratio }: Tra
   alambic(home, 'prune', made, ...common, '--epochs', '1', '--ratio', String(ratio), '--lr', '0.001')
 }
 
+/** A short run in a project of its own; the folder of the project's runs, and the run's name in it. */
+export function trainBriefly(home: string, project: string): { readonly runs: string; readonly run: string } {
+  const small = ['--project', project, '--data', 'mnist', '--threads', '1', '--limit', '300', '--epochs', '1']
+  alambic(home, 'train', 'lenet-300-100@0.1', ...small)
+  const runs = join(home, 'projects', project, 'runs')
+  return { runs, run: readdirSync(runs)[0] ?? '' }
+}
+
 /** Files of the models of all projects in a data folder. */
 export function modelsOf(home: string): string[] {
   const names = (folder: string) => (existsSync(folder) ? readdirSync(folder) : [])

@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
-import { alambic } from './cli.ts'
+import { trainBriefly } from './cli.ts'
 import { expect, openStudio, picture, startStudio, type Studio, test } from './studio.ts'
 
 /** Curves of a very long run: a million steps of twenty values are drawn at once, and move as they are dragged. */
@@ -15,10 +15,8 @@ test.beforeAll(async () => {
   test.setTimeout(180_000)
   studio = await startStudio('no')
   await studio.meanwhile(() => {
-    const small = ['--project', 'long', '--data', 'mnist', '--threads', '1', '--limit', '300', '--epochs', '1']
-    alambic(studio.home, 'train', 'lenet-300-100@0.1', ...small)
-    const runs = join(studio.home, 'projects', 'long', 'runs')
-    writeMetrics(join(runs, readdirSync(runs)[0] ?? '', 'metrics'))
+    const { runs, run } = trainBriefly(studio.home, 'long')
+    writeMetrics(join(runs, run, 'metrics'))
   })
 })
 test.afterAll(async () => {

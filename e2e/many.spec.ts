@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { alambic } from './cli.ts'
+import { trainBriefly } from './cli.ts'
 import { INTERACTION } from './limits.ts'
 import { expect, goTo, picture, startStudio, type Studio, test } from './studio.ts'
 
@@ -15,12 +15,9 @@ test.beforeAll(async () => {
   test.setTimeout(180_000)
   studio = await startStudio('no')
   await studio.meanwhile(() => {
-    const small = ['--project', 'many', '--data', 'mnist', '--threads', '1', '--limit', '300', '--epochs', '1']
-    alambic(studio.home, 'train', 'lenet-300-100@0.1', ...small)
-    const runs = join(studio.home, 'projects', 'many', 'runs')
-    const [own = ''] = readdirSync(runs)
+    const { runs, run } = trainBriefly(studio.home, 'many')
     const [record, notes] = ['run.json', 'studio.json'].map(
-      (name) => JSON.parse(readFileSync(join(runs, own, name), 'utf8')) as Record<string, unknown>,
+      (name) => JSON.parse(readFileSync(join(runs, run, name), 'utf8')) as Record<string, unknown>,
     )
     for (let i = 0; i < RUNS - 1; i++) copyOf(runs, i, record ?? {}, notes ?? {})
   })

@@ -1,9 +1,10 @@
 import { ortCpu } from '../executors/ort/executor.ts'
-import type { Graph } from '../graph/graph.ts'
-import { gaussian, mulberry32 } from '../graph/random.ts'
-import { sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
-import { asTensor, staticShape } from '../graph/types.ts'
+import type { Graph, Value } from '../graph/graph.ts'
+import { noiseFor } from '../graph/noise.ts'
+import { mulberry32 } from '../graph/random.ts'
+import type { Tensor } from '../graph/tensor.ts'
 import type { LossTerm } from '../train/losses.ts'
+import { keepAll } from '../train/mode.ts'
 import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
 import { buildStep, type StepGraph } from '../train/step.ts'
@@ -35,7 +36,7 @@ export async function stepper(graph: Graph, losses: readonly LossTerm[]): Promis
 /** The forward pass of a frozen net, its weights as constants. */
 export async function forward(graph: Graph): Promise<Stepper> {
   const program = await ortCpu.compile(graph, { reuseOutputs: true })
-  const feeds = Object.fromEntries(graph.requiredInputs.map(({ name, type }) => [name, noise(staticShape(type) ?? [])]))
+  const feeds = noise(graph.requiredInputs)
   const once = async () => {
     const started = performance.now()
     await program.run(feeds)
@@ -45,25 +46,8 @@ export async function forward(graph: Graph): Promise<Stepper> {
   return { once, close: () => program.dispose() }
 }
 
-function feedsOf(step: StepGraph): Record<string, Tensor> {
-  const batch = step.batch.map(({ name, type }): [string, Tensor] => {
-    const dims = staticShape(type) ?? []
-    return [name, asTensor(type)?.dtype === 'i64' ? labels(dims) : noise(dims)]
-  })
-  const masks = step.masks.map(({ input, dims }): [string, Tensor] => [
-    input,
-    tensorOf('u8', dims, new Uint8Array(sizeOf(dims)).fill(1)),
-  ])
-  return Object.fromEntries([...batch, ...masks])
-}
+const feedsOf = (step: StepGraph): Record<string, Tensor> => ({ ...noise(step.batch), ...keepAll(step.masks) })
 
-function noise(dims: readonly number[]): Tensor {
-  const random = mulberry32(1)
-  const values = Float32Array.from({ length: sizeOf(dims) }, () => gaussian(random))
-  return tensorOf('f32', dims, values)
-}
-
-function labels(dims: readonly number[]): Tensor {
-  const values = BigInt64Array.from({ length: sizeOf(dims) }, (_, i) => BigInt((7 * i) % 10))
-  return tensorOf('i64', dims, values)
-}
+/** The same for every value, whatever the order. */
+const noise = (values: readonly Value[]): Record<string, Tensor> =>
+  noiseFor(values, { random: () => mulberry32(1), label: (i) => (7 * i) % 10 })

@@ -201,3 +201,10 @@ function roundHalfEven(value: number): number {
   if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1
   return floor % 2 === 0 ? floor : floor + 1
 }
+
+/** ‖a − b‖ / ‖b‖ of two f32 tensors. */
+export function distance(a: Tensor, b: Tensor): number {
+  const [x, y] = [arrayOf(a) as Float32Array, arrayOf(b) as Float32Array]
+  const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0))
+  return norm(x.map((v, i) => v - (y[i] as number))) / Math.max(1e-8, norm(y))
+}

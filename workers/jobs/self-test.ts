@@ -1,10 +1,11 @@
 import type { Executor, Program } from '../executors/executor.ts'
 import { referenceExecutor } from '../executors/reference/index.ts'
-import { gaussian, mulberry32 } from '../graph/random.ts'
-import { arrayOf, sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
-import { asTensor, staticShape } from '../graph/types.ts'
+import { noiseFor } from '../graph/noise.ts'
+import { mulberry32 } from '../graph/random.ts'
+import { distance, type Tensor } from '../graph/tensor.ts'
 import type { Report } from '../protocol/worker.ts'
 import { crossEntropy } from '../train/losses.ts'
+import { keepAll } from '../train/mode.ts'
 import { optimizer } from '../train/optimizers.ts'
 import { prepare } from '../train/prepare.ts'
 import { buildStep, METRICS, type StepGraph } from '../train/step.ts'
@@ -55,36 +56,7 @@ const stepOf = (id: ZooId, batch: number): StepGraph =>
 /** Noise for the samples, classes in turn for the labels, dropouts that keep everything. */
 function feedsOf(step: StepGraph): Record<string, Tensor> {
   const random = mulberry32(1)
-  const masks = step.masks.map(({ input, dims }): [string, Tensor] => {
-    return [input, tensorOf('u8', dims, new Uint8Array(sizeOf(dims)).fill(1))]
-  })
-  return {
-    ...Object.fromEntries(masks),
-    ...Object.fromEntries(
-      step.batch.map(({ name, type }): [string, Tensor] => {
-        const dims = staticShape(type) ?? []
-        const length = sizeOf(dims)
-        if (asTensor(type)?.dtype !== 'i64') {
-          return [
-            name,
-            tensorOf(
-              'f32',
-              dims,
-              Float32Array.from({ length }, () => gaussian(random)),
-            ),
-          ]
-        }
-        return [
-          name,
-          tensorOf(
-            'i64',
-            dims,
-            BigInt64Array.from({ length }, (_, i) => BigInt(i % 10)),
-          ),
-        ]
-      }),
-    ),
-  }
+  return { ...keepAll(step.masks), ...noiseFor(step.batch, { random: () => random, label: (i) => i % 10 }) }
 }
 
 async function opened(executor: Executor, step: StepGraph): Promise<Program> {
@@ -96,7 +68,7 @@ async function opened(executor: Executor, step: StepGraph): Promise<Program> {
 async function compare(executor: Executor): Promise<number> {
   const step = stepOf('lenet-5', 2)
   const [ours, theirs] = [await after(executor, step), await after(referenceExecutor, step)]
-  return Math.max(...step.state.map(({ input }) => difference(ours[input] as Tensor, theirs[input] as Tensor)))
+  return Math.max(...step.state.map(({ input }) => distance(ours[input] as Tensor, theirs[input] as Tensor)))
 }
 
 /** The state after one step. */
@@ -108,13 +80,6 @@ async function after(executor: Executor, step: StepGraph) {
   } finally {
     await program.dispose()
   }
-}
-
-/** ‖a − b‖ / ‖b‖. */
-function difference(a: Tensor, b: Tensor): number {
-  const [x, y] = [arrayOf(a) as Float32Array, arrayOf(b) as Float32Array]
-  const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0))
-  return norm(x.map((v, i) => v - (y[i] as number))) / Math.max(1e-8, norm(y))
 }
 
 export interface Speed {

@@ -1,7 +1,7 @@
 import { attributesOf } from '../graph/attributes.ts'
 import { namesIn } from '../graph/builder.ts'
 import { identity, type Graph, type Node } from '../graph/graph.ts'
-import { numbersOf } from '../graph/tensor.ts'
+import { numbersOf, sizeOf, tensorOf, type Tensor } from '../graph/tensor.ts'
 import { COMPOSITES } from '../ops/composites.ts'
 import { Emitter } from '../ops/emit.ts'
 
@@ -13,6 +13,12 @@ export interface DropoutMask {
   /** Probability that an element is kept. */
   readonly keep: number
 }
+
+/** Masks that drop nothing, as measurements feed them. */
+export const keepAll = (masks: readonly DropoutMask[]): Record<string, Tensor> =>
+  Object.fromEntries(
+    masks.map(({ input, dims }) => [input, tensorOf('u8', dims, new Uint8Array(sizeOf(dims)).fill(1))]),
+  )
 
 /** What training keeps beside the parameters: the running statistics of one batch normalization. */
 export interface RunningStatistics {

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { noiseFor } from '../../graph/noise.ts'
 import { parse } from '../../graph/parse.ts'
 import { gaussian, mulberry32 } from '../../graph/random.ts'
-import { numbersOf, sizeOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
-import { asTensor, staticShape } from '../../graph/types.ts'
+import { numbersOf, type Tensor } from '../../graph/tensor.ts'
 import { tfJs } from '../../testing/conformance/tensorflow-js.ts'
 import type { Executor, Tensors } from '../executor.ts'
 import { referenceExecutor } from '../reference/index.ts'
@@ -96,29 +96,7 @@ function graphOf(body: string) {
 
 function feedsFor(graph: ReturnType<typeof parse>): Tensors {
   const random = mulberry32(7)
-  return Object.fromEntries(
-    graph.inputs.map(({ name, type }): [string, Tensor] => {
-      const dims = staticShape(type) ?? []
-      const length = sizeOf(dims)
-      return asTensor(type)?.dtype === 'i64'
-        ? [
-            name,
-            tensorOf(
-              'i64',
-              dims,
-              BigInt64Array.from({ length }, (_, i) => BigInt(i % 3)),
-            ),
-          ]
-        : [
-            name,
-            tensorOf(
-              'f32',
-              dims,
-              Float32Array.from({ length }, () => gaussian(random)),
-            ),
-          ]
-    }),
-  )
+  return noiseFor(graph.inputs, { random: () => random, label: (i) => i % 3 })
 }
 
 let tf: Executor

@@ -1,8 +1,8 @@
 import type { Graph } from '../../graph/graph.ts'
 import { parse } from '../../graph/parse.ts'
+import { noiseFor } from '../../graph/noise.ts'
 import { gaussian, mulberry32 } from '../../graph/random.ts'
 import { sizeOf, tensorOf, type Tensor } from '../../graph/tensor.ts'
-import { asTensor, staticShape } from '../../graph/types.ts'
 import type { Executor, Tensors } from '../../executors/executor.ts'
 import { crossEntropy } from '../../train/losses.ts'
 import { optimizer } from '../../train/optimizers.ts'
@@ -106,29 +106,13 @@ export const stepOf = (name: string): StepGraph =>
 /** A batch of noise for every input of a step graph. */
 function feedsOf(step: StepGraph, seed: number): Record<string, Tensor> {
   const random = mulberry32(seed)
-  const batch = step.batch.map(({ name, type }): [string, Tensor] => {
-    const dims = staticShape(type) ?? []
-    const length = sizeOf(dims)
-    if (asTensor(type)?.dtype !== 'i64')
-      return [
-        name,
-        tensorOf(
-          'f32',
-          dims,
-          floats(length, () => gaussian(random)),
-        ),
-      ]
-    const labels = BigInt64Array.from({ length }, (_, i) => BigInt((3 * i + 1) % CLASSES))
-    return [name, tensorOf('i64', dims, labels)]
-  })
+  const batch = noiseFor(step.batch, { random: () => random, label: (i) => (3 * i + 1) % CLASSES })
   const masks = step.masks.map(({ input, dims }): [string, Tensor] => {
     const mask = Uint8Array.from({ length: sizeOf(dims) }, () => (random() < 0.9 ? 1 : 0))
     return [input, tensorOf('u8', dims, mask)]
   })
-  return Object.fromEntries([...batch, ...masks])
+  return { ...batch, ...Object.fromEntries(masks) }
 }
-
-const floats = (length: number, value: () => number) => Float32Array.from({ length }, value)
 
 /** Two steps: the second one starts from what the first wrote. State and the metrics of the second one. */
 export async function twoSteps(executor: Executor, step: StepGraph, seed: number): Promise<Tensors> {
