@@ -7,9 +7,11 @@ import { unavailable } from '../executors/engines.ts'
 import { DeviceId, type DeviceChoice } from '../protocol/devices.ts'
 import type { Report } from '../protocol/worker.ts'
 import { chooseAmong, measuredSteps } from './choose.ts'
-import { deviceOf } from './devices.ts'
+import { placeOf, type DeviceRequest } from './devices.ts'
 import { remember } from './remembered.ts'
 import { graphics } from '../testing/conformance/engine.ts'
+
+const deviceOf = async (request: DeviceRequest) => (await placeOf(request)).device
 
 const root = mkdtempSync(join(tmpdir(), 'alambic-devices-'))
 const environment = graphics()

@@ -60,8 +60,6 @@ export interface Place {
   readonly choice?: Choice
 }
 
-export const deviceOf = async (request: DeviceRequest): Promise<DeviceId> => (await placeOf(request)).device
-
 /** What the record of a run says; undefined where there is no run yet. */
 async function deviceOfRun({ folder, run, resume }: DeviceRequest): Promise<DeviceChoice | undefined> {
   const place = run ?? (resume === false ? undefined : folder)
